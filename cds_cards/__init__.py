@@ -1,0 +1,1 @@
+"""Determinations to cards, coverage information and questionnaires."""

@@ -1,0 +1,1 @@
+"""FHIR resources to orders, payer and facts with evidence. Value sets live here."""

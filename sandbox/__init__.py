@@ -1,0 +1,1 @@
+"""A small EHR that speaks to the service over HTTP as any EHR would."""

@@ -1,0 +1,1 @@
+"""The CDS Hooks service: the only place with a network, a clock and a store."""
