@@ -30,7 +30,6 @@ _DRUG_PREFIX: Final = "drug-"
 _ICD_CODE_LENGTH: Final = 7
 _ICD_CATEGORY_LENGTH: Final = 3
 _CONFIDENCE: Final = frozenset({"H", "M", "L"})
-_NO_ATTRIBUTES: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 class ValueSetError(ValueError):
@@ -52,7 +51,7 @@ class Code:
     system: str
     code: str
     label: str
-    attributes: Mapping[str, Any] = field(default=_NO_ATTRIBUTES, hash=False)
+    attributes: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}), hash=False)
     exact: bool = True
 
     @property
@@ -251,9 +250,7 @@ class ValueSets:
     def all_hits(self, concept: object) -> tuple[Hit, ...]:
         """Return every value set that holds a coding of a concept, in the order of the codings."""
         return tuple(
-            Hit(name, entry, coding)
-            for coding in codings_of(concept)
-            for name, entry in self._matches(coding).items()
+            Hit(name, entry, coding) for coding in codings_of(concept) for name, entry in self._matches(coding).items()
         )
 
     def entries(self, value_set: str) -> tuple[Code, ...]:
@@ -519,9 +516,7 @@ class _Loading:
         {"system", "code", "prefix", "from", "to", "except", "label", "verified", "confidence",
          "seventh", "not_seventh", "with"}
     )  # fmt: skip
-    _FINDING_KEYS = frozenset(
-        {"code", "label", "value", "unit", "minimum", "maximum", "value_set", "direction"}
-    )
+    _FINDING_KEYS = frozenset({"code", "label", "value", "unit", "minimum", "maximum", "value_set", "direction"})
     _DRUG_KEYS = frozenset(
         {"name", "words", "groups", "fda_route", "verified", "confidence", "products_verified",
          "rxnorm", "products", "hcpcs", "snomed", "history_hcpcs"}
