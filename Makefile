@@ -82,12 +82,16 @@ format: setup
 	$(VENV)/bin/ruff check --fix --select I $(SOURCES)
 	$(VENV)/bin/ruff format $(SOURCES)
 
-# The browser tests drive Debian's chromium; without a font its pages would be blank.
-browser:
+# The browser tests drive Debian's chromium; without a font its pages would be blank, and Playwright's driver needs
+# libatomic1.
+browser: setup
 	@$(APT_INSTALL); \
-	if ! command -v chromium >/dev/null; then \
-	  echo "The browser tests need Chromium: installing Debian's chromium and fonts-dejavu-core."; \
-	  apt_install chromium fonts-dejavu-core; \
+	missing=(); \
+	command -v chromium >/dev/null || missing+=(chromium fonts-dejavu-core); \
+	$(VENV)/bin/playwright --version >/dev/null 2>&1 || missing+=(libatomic1); \
+	if [ "$${#missing[@]}" -gt 0 ]; then \
+	  echo "The browser tests need a browser: installing Debian's $${missing[*]}."; \
+	  apt_install "$${missing[@]}"; \
 	fi
 
 lock:
