@@ -6,9 +6,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 
-from policies.conditions import AllOf, AnyOf, Condition, FailedAfter, Lasted, Reading, Seen, Verdict, end_of, facts_named, see, see_flag
+from policies.conditions import (
+    AllOf,
+    AnyOf,
+    Condition,
+    FailedAfter,
+    Lasted,
+    Reading,
+    Seen,
+    Verdict,
+    end_of,
+    facts_named,
+    see,
+    see_flag,
+)
 from policies.dates import add_months
-from policies.logic import Status, Truth, contradictions, leaf_ids, shortest_path, truth
+from policies.logic import Status, Truth, contradictions, shortest_path, truth
 from policies.model import (
     OTHER_INDICATION,
     DeterminationKind,
@@ -138,7 +151,9 @@ def determine(
     return _decided(plain, at, results, cautions)
 
 
-def answer_tree(policy: Policy, indication: str, phase: str, statuses: Mapping[str, Status]) -> tuple[str, tuple[str, ...]]:
+def answer_tree(
+    policy: Policy, indication: str, phase: str, statuses: Mapping[str, Status]
+) -> tuple[str, tuple[str, ...]]:
     """Return the tree's own answer (determination, gaps) for given leaf statuses: no scope, no dates, no cautions.
 
     Raises NoCriteriaTree where the policy has no tree for the pair.

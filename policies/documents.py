@@ -31,7 +31,9 @@ class Place:
         except yaml.MarkedYAMLError as error:
             line = error.problem_mark.line + 1 if error.problem_mark else 1
             problem = f"not YAML: {error.problem}"
-            raise PolicyFileError(file, line, problem, "Mend the syntax; an editor with YAML support shows it") from error
+            raise PolicyFileError(
+                file, line, problem, "Mend the syntax; an editor with YAML support shows it"
+            ) from error
         if node is None:
             raise PolicyFileError(file, 1, "the file is empty", "Write the policy, or remove the file")
         return cls(node, file)

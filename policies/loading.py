@@ -294,9 +294,7 @@ class _PolicyReader:
 
     # trees, scope, cautions
 
-    def _phases(
-        self, policy_id: str, place: Place, leaves: Mapping[str, Leaf]
-    ) -> dict[tuple[str, str], Phase]:
+    def _phases(self, policy_id: str, place: Place, leaves: Mapping[str, Leaf]) -> dict[tuple[str, str], Phase]:
         trees = place.mapping()
         phases: dict[tuple[str, str], Phase] = {}
         for path, tree in trees.items():
@@ -331,7 +329,9 @@ class _PolicyReader:
             name = place.text()
             leaf_id = f"{policy_id}/{name}" if "/" in name else f"{policy_id}/{path}/{name}"
             if leaf_id not in leaves:
-                raise place.wrong(f"`{name}` is no criterion of this policy", "Add it under `criteria`, or mend the name")
+                raise place.wrong(
+                    f"`{name}` is no criterion of this policy", "Add it under `criteria`, or mend the name"
+                )
             return LeafRef(leaf_id)
         members = place.mapping((), ("all", "any", "tree", *ignore))
         words = [word for word in ("all", "any", "tree") if word in members]
@@ -340,7 +340,9 @@ class _PolicyReader:
         if words[0] == "tree":
             name = members["tree"].text()
             if name not in trees or name == path:
-                raise members["tree"].wrong(f"`{name}` is no other tree of this policy", "Name one, as indication/phase")
+                raise members["tree"].wrong(
+                    f"`{name}` is no other tree of this policy", "Name one, as indication/phase"
+                )
             return self._tree(policy_id, name, trees[name], trees, leaves, ignore=("instead",))
         children = tuple(self._tree(policy_id, path, child, trees, leaves) for child in members[words[0]].items())
         if not children:
@@ -424,17 +426,17 @@ def _bullet(
         elif f"{policy_id}/{path}" in leaves:
             encoded.append(f"{policy_id}/{path}")
         else:
-            raise item.wrong(f"`{path}` is no criterion of this policy", "Name a leaf, a tree, scope, codes or cautions")
-    return Bullet(
-        members["section"].text(), members["says"].text(), tuple(encoded), optional_text(members, "left_out")
-    )
+            raise item.wrong(
+                f"`{path}` is no criterion of this policy", "Name a leaf, a tree, scope, codes or cautions"
+            )
+    return Bullet(members["section"].text(), members["says"].text(), tuple(encoded), optional_text(members, "left_out"))
 
 
 def _threshold(place: Place) -> Threshold:
     members = place.mapping((), COMPARATORS)
     if len(members) != 1:
         raise place.wrong("a threshold has exactly one comparator", f"Write one of: {', '.join(COMPARATORS)}")
-    (comparator, number), = members.items()
+    ((comparator, number),) = members.items()
     return Threshold(comparator, number.number())
 
 

@@ -221,5 +221,7 @@ class Policy:
         conditions = [rule.when for leaf in self.leaves.values() for rule in leaf.rules]
         conditions += [rule.when for rule in self.scope]
         conditions += [rule.when for rule in self.cautions if rule.when]
-        conditions += [at.instead_when for at in self.phases.values() if isinstance(at, PhaseCriteria) and at.instead_when]
+        conditions += [
+            at.instead_when for at in self.phases.values() if isinstance(at, PhaseCriteria) and at.instead_when
+        ]
         return frozenset(name for condition in conditions for name in facts_named(condition)) | frozenset(self.shows)

@@ -37,9 +37,7 @@ def load_vocabulary(file: Path = FACTS_FILE) -> Vocabulary:
 
 
 def _entry(name: str, place: Place) -> FactEntry:
-    members = place.mapping(
-        ("type", "meaning", "silence", "reads"), ("unit", "question", "state", "local", "values")
-    )
+    members = place.mapping(("type", "meaning", "silence", "reads"), ("unit", "question", "state", "local", "values"))
     return FactEntry(
         name,
         members["type"].word(*TYPES),

@@ -1,0 +1,67 @@
+"""Small readers for FHIR JSON as it comes: whatever has the wrong type reads as absent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
+from typing import Any
+
+Resource = Mapping[str, Any]
+
+EMPTY: Resource = {}
+
+
+def mapping(value: object) -> Resource:
+    """Return the value where it is an object, else an empty one."""
+    return value if isinstance(value, Mapping) else EMPTY
+
+
+def items(value: object) -> Iterator[Resource]:
+    """Yield the objects of a list; an object where a list is expected counts as its only member."""
+    if isinstance(value, Mapping):
+        yield value
+    elif isinstance(value, list):
+        for item in value:
+            if isinstance(item, Mapping):
+                yield item
+
+
+def text(value: object) -> str:
+    """Return a text with single spaces, empty for anything else."""
+    return " ".join(value.split()) if isinstance(value, str) else ""
+
+
+def concept_text(concept: object) -> str:
+    """Return the words of a CodeableConcept: its text, else the first display."""
+    one = mapping(concept)
+    if text(one.get("text")):
+        return text(one.get("text"))
+    return next((text(coding.get("display")) for coding in items(one.get("coding")) if text(coding.get("display"))), "")
+
+
+def reference_of(resource: Resource) -> str:
+    """Return `Type/id`; only the type where the resource has no id."""
+    kind, own = text(resource.get("resourceType")), text(resource.get("id"))
+    return f"{kind}/{own}" if own else kind
+
+
+def references(value: object) -> Iterator[str]:
+    """Yield the reference strings of a Reference or a list of them."""
+    for item in items(value):
+        if text(item.get("reference")):
+            yield text(item["reference"])
+
+
+def number(value: object) -> Fraction | None:
+    """Return a JSON number (or a numeric string) exactly as written, None for anything else or no finite number."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        return Fraction(str(value))
+    except (ValueError, ZeroDivisionError):
+        return None
+
+
+def notes(resource: Resource) -> str:
+    """Return the resource's free notes in one text."""
+    return " ".join(text(note.get("text")) for note in items(resource.get("note")) if text(note.get("text")))

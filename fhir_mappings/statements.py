@@ -1,0 +1,75 @@
+"""Facts that a local code or a form states: yes/no findings with author, role and date."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from fhir_mappings.inquiry import Extractor, Inquiry
+from fhir_mappings.readings import Reading
+from policies.values import Evidence, Fact, Flag, Statement
+from policies.vocabulary import load_vocabulary
+
+TRIAL_STATEMENTS = frozenset(
+    {
+        "trial-relief-adequate",
+        "trial-function-improved",
+        "trial-tolerated",
+        "trial-patient-acceptance",
+        "trial-response-favourable",
+        "trial-other-benefit",
+    }
+)
+"""Statements about a trial belong to the last one that began before them."""
+
+
+def statement_readings(inquiry: Inquiry, name: str) -> list[Reading]:
+    """Return the yes/no readings of a finding that count: dated on or before the evidence date, or undated."""
+    return [
+        reading
+        for reading in inquiry.chart.readings(name)
+        if isinstance(reading.value, bool) and (reading.when is None or reading.when.possibly_by(inquiry.evidence_date))
+    ]
+
+
+def statement_of(reading: Reading, summary: str, on_or_before: object = None) -> Statement:
+    """Return a reading as a statement; a partial date that reaches past the evidence date is a doubt."""
+    when = reading.when
+    late = when is not None and on_or_before is not None and not when.surely_by(on_or_before)  # type: ignore[arg-type]
+    doubt = f"Its date ({when.text}) may lie after the evidence date." if when is not None and late else ""
+    return Statement(
+        bool(reading.value),
+        when.first if when else None,
+        reading.role,
+        (reading.evidence(summary),),
+        doubt,
+        reading.source,
+    )
+
+
+def stated(name: str, inquiry: Inquiry) -> Fact:
+    """Return what findings and forms say of one yes/no fact."""
+    readings = statement_readings(inquiry, name)
+    if name in TRIAL_STATEMENTS:
+        start = inquiry.trials.reference_instant()
+        readings = [one for one in readings if start is None or one.when is None or one.order.date() >= start.date()]
+    if not readings:
+        return Fact(unread=inquiry.unread("Observation", "QuestionnaireResponse"))
+    label = inquiry.sets.title(name)
+    statements = tuple(
+        statement_of(one, f"{label}: {'yes' if one.value else 'no'}", inquiry.evidence_date) for one in readings
+    )
+    return Fact(Flag(statements), tuple(item for one in statements for item in one.evidence), _note(label, statements))
+
+
+def _note(label: str, statements: tuple[Statement, ...]) -> str:
+    said = sorted({f"{label}: {'yes' if one.value else 'no'}{_on(one.evidence)}" for one in statements})
+    return "; ".join(said)
+
+
+def _on(evidence: tuple[Evidence, ...]) -> str:
+    return f" ({evidence[0].date[:10]})" if evidence and evidence[0].date else ""
+
+
+FACTS: dict[str, Extractor] = {
+    name: partial(stated, name) for name, entry in load_vocabulary().items() if entry.local and entry.type == "flag"
+}
