@@ -511,17 +511,21 @@ _Loader.add_constructor("tag:yaml.org,2002:map", _construct_mapping)
 class _Loading:
     """One reading of a directory: collects systems, value sets, findings and drugs, then joins them."""
 
-    _VALUE_SET_KEYS = frozenset({"id", "title", "note", "aliases", "codes", "words", "verified", "confidence"})
+    _VALUE_SET_KEYS = frozenset(
+        {"id", "title", "note", "aliases", "codes", "words", "system", "verified", "confidence"}
+    )
     _CODE_KEYS = frozenset(
         {"system", "code", "prefix", "from", "to", "except", "label", "verified", "confidence",
          "seventh", "not_seventh", "with"}
     )  # fmt: skip
-    _FINDING_KEYS = frozenset({"code", "label", "value", "unit", "minimum", "maximum", "value_set", "direction"})
+    _FINDING_KEYS = frozenset(
+        {"code", "label", "value", "unit", "minimum", "maximum", "value_set", "direction", "aliases"}
+    )
     _DRUG_KEYS = frozenset(
         {"name", "words", "groups", "fda_route", "verified", "confidence", "products_verified",
          "rxnorm", "products", "hcpcs", "snomed", "history_hcpcs"}
     )  # fmt: skip
-    _GROUP_KEYS = frozenset({"title", "note", "aliases", "without_forms"})
+    _GROUP_KEYS = frozenset({"title", "note", "without_forms"})
     _FORM_KEYS = frozenset({"words", "systemic"})
 
     def __init__(self, directory: Path) -> None:
@@ -590,7 +594,7 @@ class _Loading:
 
     def _rule(self, path: Path, stated: _Mapping, parent: _Mapping) -> _Rule:
         _refuse_unknown(path, stated, self._CODE_KEYS)
-        stated = _inherited(stated, parent, "verified", "confidence")
+        stated = _inherited(stated, parent, "system", "verified", "confidence")
         system = self._known_system(path, stated)
         _required(path, stated, "verified")
         if stated.get("confidence", "H") not in _CONFIDENCE:
@@ -615,8 +619,8 @@ class _Loading:
         uri = self._systems.canonical(_FINDING) or ""
         for stated in findings:
             _refuse_unknown(path, stated, self._FINDING_KEYS)
-            code, label = _required(path, stated, "code"), _required(path, stated, "label")
-            finding = Finding(**{**stated, "value": _required(path, stated, "value")})
+            code, label, _ = (_required(path, stated, key) for key in ("code", "label", "value"))
+            finding = Finding(**{key: value for key, value in stated.items() if key != "aliases"})
             if finding.value_set is not None and finding.value_set not in self._sets:
                 raise _wrong(path, stated, f"value_set {finding.value_set!r} does not exist")
             attributes = {"finding": True} | ({"direction": finding.direction} if finding.direction else {})
@@ -624,6 +628,7 @@ class _Loading:
             self._findings.append(finding)
             self._append(code, label, rule)
             _refuse_repeated(path, stated, code, self._sets[code].rules)
+            self._add_aliases(path, stated, code)
 
     def _read_forms(self, path: Path, forms: _Mapping) -> None:
         for name, stated in forms.items():
@@ -635,7 +640,6 @@ class _Loading:
         for name, stated in groups.items():
             _refuse_unknown(path, stated, self._GROUP_KEYS)
             _required(path, stated, "title")
-            self._add_aliases(path, stated, name)
             self._groups[name] = stated
 
     def _read_drugs(self, path: Path, drugs: _Mapping) -> None:
@@ -717,7 +721,7 @@ class _Loading:
             self._aliases[alias] = name
 
     def _refuse_taken(self, path: Path, stated: _Mapping, name: str) -> None:
-        if name in self._sets or name in self._aliases or name in self._groups:
+        if name in self._sets or name in self._aliases:
             raise _wrong(path, stated, f"value set {name!r} is stated twice")
 
 
