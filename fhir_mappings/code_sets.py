@@ -85,7 +85,9 @@ class Hit:
 
     @property
     def seventh_character(self) -> str | None:
-        """The seventh character of the chart's code (ICD-10-CM: A initial, D subsequent, S sequela), if it has one."""
+        """The seventh character of an ICD-10-CM code (A initial, D subsequent, S sequela), if the chart gives one."""
+        if self.entry.exact:
+            return None
         code = _normal_code(_ICD, self.coding["code"])
         return code[-1] if len(code) == _ICD_CODE_LENGTH else None
 
@@ -511,6 +513,7 @@ _Loader.add_constructor("tag:yaml.org,2002:map", _construct_mapping)
 class _Loading:
     """One reading of a directory: collects systems, value sets, findings and drugs, then joins them."""
 
+    _SECTIONS = frozenset({"systems", "value_sets", "forms", "groups", "drugs", "findings"})
     _VALUE_SET_KEYS = frozenset(
         {"id", "title", "note", "aliases", "codes", "words", "system", "verified", "confidence"}
     )
@@ -549,9 +552,8 @@ class _Loading:
                 if section in document:
                     read(path, document[section])
         for path, document in documents.items():
-            _refuse_unknown(
-                path, document, frozenset({"systems", "value_sets", "forms", "groups", "drugs", "findings"})
-            )
+            _refuse_unknown(path, document, self._SECTIONS)
+        self._refuse_unknown_ingredients()
 
     def finish(self, additions: Mapping[str, Sequence[Mapping[str, str]]]) -> ValueSets:
         """Return the value sets with a site's additions and the drug groups in them."""
@@ -601,7 +603,10 @@ class _Loading:
             raise _wrong(path, stated, "confidence is one of H, M, L")
         kind, low, high = _matched_by(path, stated)
         label = _required(path, stated, "label")
-        attributes = MappingProxyType(dict(stated.get("with") or {}))
+        given = stated.get("with", {})
+        if not isinstance(given, dict):
+            raise _wrong(path, stated, "with must be a mapping of attributes")
+        attributes = MappingProxyType(dict(given))
         canonical = self._systems.canonical(system) or ""
         written = f"{low}-{high}" if kind == "range" else low
         return _Rule(
@@ -708,6 +713,16 @@ class _Loading:
     def _append(self, name: str, title: str, *rules: _Rule) -> None:
         held = self._sets.get(name) or _ValueSet(name, title, ())
         self._sets[name] = _ValueSet(name, held.title, (*held.rules, *rules), held.words, held.note)
+
+    def _refuse_unknown_ingredients(self) -> None:
+        known = {drug.name for drug in self._drugs}
+        for value_set in self._sets.values():
+            for rule in value_set.rules:
+                name = rule.entry.attributes.get("ingredient")
+                if name is not None and name not in known:
+                    raise ValueSetError(
+                        f"value set {value_set.id!r}, {rule.entry.code}: no drug {name!r}{_nearest(name, known)}"
+                    )
 
     def _known_system(self, path: Path, stated: _Mapping) -> str:
         system = _required(path, stated, "system")
