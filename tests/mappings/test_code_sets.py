@@ -21,75 +21,23 @@ STATUS_REASON = "http://terminology.hl7.org/CodeSystem/medicationrequest-status-
 ROUTE = "http://terminology.hl7.org/CodeSystem/v3-RouteOfAdministration"
 
 FINDINGS = [
-    "pain-etiology-documented",
-    "pain-intractable-severe",
-    "pain-affects-daily-function",
-    "cancer-pain-present",
-    "outcome-scheduled-analgesics",
-    "outcome-rehabilitative-exercise",
-    "outcome-physical-therapy",
-    "outcome-behavioural-therapy",
-    "outcome-conservative-therapy",
-    "outcome-less-invasive-therapy",
-    "outcome-systemic-opioids",
-    "outcome-noninvasive-pain-control",
-    "outcome-oral-antispasmodic",
-    "outcome-oral-baclofen",
-    "outcome-cause-directed-treatment",
-    "further-treatment-indicated",
-    "further-treatment-refused",
-    "exaggerated-reaction-addressed",
-    "mental-health-uncontrolled",
-    "mental-health-contributor",
-    "psych-interference",
-    "psych-acute-instability",
-    "psych-candidate-favourable",
-    "opioid-reduction-agreed",
-    "on-systemic-opioids",
-    "medication-adherent",
-    "percent-pain-relief",
-    "trial-completed",
-    "trial-drug",
-    "planned-pump-drug",
-    "trial-relief-adequate",
-    "trial-function-improved",
-    "trial-tolerated",
-    "trial-patient-acceptance",
-    "trial-response-favourable",
-    "trial-other-benefit",
-    "oswestry-disability-index",
-    "patient-specific-functional-scale",
-    "functional-independence-measure",
-    "ashworth",
-    "modified-ashworth",
-    "penn-spasm-frequency",
-    "spasticity-severe",
-    "spasticity-chronic-intractable",
-    "spasticity-painful",
-    "life-expectancy-months",
-    "life-expectancy-at-least-3-months",
-    "limited-survival",
-    "advanced-disease",
-    "high-procedural-risk",
-    "active-infection",
-    "thecal-sac-tumor",
-    "intrathecal-contraindication",
-    "coagulopathy",
-    "profound-leukopenia",
-    "pancytopenia",
-    "raised-intracranial-pressure",
-    "other-programmable-device",
-    "body-size-adequate",
-    "pump-functional",
-    "pump-repairable",
-    "pump-battery-end",
-    "pump-alert-impending-failure",
-    "pump-recalled",
-    "drug-approved-or-compounded",
-    "drug-necessary",
-    "pump-necessary",
-    "pump-label-covers-use",
-]
+    "pain-etiology-documented", "pain-intractable-severe", "pain-affects-daily-function", "cancer-pain-present",
+    "outcome-scheduled-analgesics", "outcome-rehabilitative-exercise", "outcome-physical-therapy", "outcome-
+    behavioural-therapy", "outcome-conservative-therapy", "outcome-less-invasive-therapy", "outcome-systemic-opioids",
+    "outcome-noninvasive-pain-control", "outcome-oral-antispasmodic", "outcome-oral-baclofen", "outcome-cause-
+    directed-treatment", "further-treatment-indicated", "further-treatment-refused", "exaggerated-reaction-addressed",
+    "mental-health-uncontrolled", "mental-health-contributor", "psych-interference", "psych-acute-instability",
+    "psych-candidate-favourable", "opioid-reduction-agreed", "on-systemic-opioids", "medication-adherent", "percent-
+    pain-relief", "trial-completed", "trial-drug", "planned-pump-drug", "trial-relief-adequate", "trial-function-
+    improved", "trial-tolerated", "trial-patient-acceptance", "trial-response-favourable", "trial-other-benefit",
+    "oswestry-disability-index", "patient-specific-functional-scale", "functional-independence-measure", "ashworth",
+    "modified-ashworth", "penn-spasm-frequency", "spasticity-severe", "spasticity-chronic-intractable", "spasticity-
+    painful", "life-expectancy-months", "life-expectancy-at-least-3-months", "limited-survival", "advanced-disease",
+    "high-procedural-risk", "active-infection", "thecal-sac-tumor", "intrathecal-contraindication", "coagulopathy",
+    "profound-leukopenia", "pancytopenia", "raised-intracranial-pressure", "other-programmable-device", "body-size-
+    adequate", "pump-functional", "pump-repairable", "pump-battery-end", "pump-alert-impending-failure", "pump-
+    recalled", "drug-approved-or-compounded", "drug-necessary", "pump-necessary", "pump-label-covers-use",
+]  # fmt: skip
 
 MEMBERS = {
     "neuraxial-single-injection": [(CPT, "62320 62321 62322 62323")],
@@ -297,18 +245,9 @@ MEMBERS = {
 }
 
 DOUBTFUL_CODES = [
-    "1815",
-    "35780",
-    "68503",
-    "3105",
-    "3041",
-    "706182007",
-    "430033006",
-    "433296005",
-    "75889-6",
-    "77861-3",
+    "1815", "35780", "68503", "3105", "3041", "706182007", "430033006", "433296005", "75889-6", "77861-3",
     "372452007",
-]
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -553,6 +492,16 @@ class TestMatching:
     def test_system_by_alias_slash_and_case(self, value_sets: ValueSets, system: str) -> None:
         """A code system is known by its canonical URI and its aliases, whatever the case and the trailing slash."""
         assert value_sets.find(concept(system, "E0783"), "pump-item") is not None
+
+    @pytest.mark.parametrize(
+        ("oid", "code", "name"),
+        [("6.12", "62362", "pump-implant"), ("6.96", "24700007", "spasticity-cause"), ("6.1", "72514-3", "pain-nrs"),
+         ("6.88", "1292", "it-baclofen"), ("6.90", "G89.4", "chronic-pain-nonmalignant"),
+         ("6.101", "103T00000X", "mental-health-provider"), ("3.221.5", "111", "payer-type")],
+    )  # fmt: skip
+    def test_system_by_oid(self, value_sets: ValueSets, oid: str, code: str, name: str) -> None:
+        """A code system that a chart names by its OID is the same code system."""
+        assert value_sets.find(concept(f"urn:oid:2.16.840.1.113883.{oid}", code), name) is not None
 
     @pytest.mark.parametrize("system", [None, "", "http://example.org/other", CPT])
     def test_code_without_its_system_never_matches(self, value_sets: ValueSets, system: str | None) -> None:
