@@ -22,21 +22,22 @@ ROUTE = "http://terminology.hl7.org/CodeSystem/v3-RouteOfAdministration"
 
 FINDINGS = [
     "pain-etiology-documented", "pain-intractable-severe", "pain-affects-daily-function", "cancer-pain-present",
-    "outcome-scheduled-analgesics", "outcome-rehabilitative-exercise", "outcome-physical-therapy", "outcome-
-    behavioural-therapy", "outcome-conservative-therapy", "outcome-less-invasive-therapy", "outcome-systemic-opioids",
-    "outcome-noninvasive-pain-control", "outcome-oral-antispasmodic", "outcome-oral-baclofen", "outcome-cause-
-    directed-treatment", "further-treatment-indicated", "further-treatment-refused", "exaggerated-reaction-addressed",
-    "mental-health-uncontrolled", "mental-health-contributor", "psych-interference", "psych-acute-instability",
-    "psych-candidate-favourable", "opioid-reduction-agreed", "on-systemic-opioids", "medication-adherent", "percent-
-    pain-relief", "trial-completed", "trial-drug", "planned-pump-drug", "trial-relief-adequate", "trial-function-
-    improved", "trial-tolerated", "trial-patient-acceptance", "trial-response-favourable", "trial-other-benefit",
-    "oswestry-disability-index", "patient-specific-functional-scale", "functional-independence-measure", "ashworth",
-    "modified-ashworth", "penn-spasm-frequency", "spasticity-severe", "spasticity-chronic-intractable", "spasticity-
-    painful", "life-expectancy-months", "life-expectancy-at-least-3-months", "limited-survival", "advanced-disease",
+    "outcome-scheduled-analgesics", "outcome-rehabilitative-exercise", "outcome-physical-therapy",
+    "outcome-behavioural-therapy", "outcome-conservative-therapy", "outcome-less-invasive-therapy",
+    "outcome-systemic-opioids", "outcome-noninvasive-pain-control", "outcome-oral-antispasmodic",
+    "outcome-oral-baclofen", "outcome-cause-directed-treatment", "further-treatment-indicated",
+    "further-treatment-refused", "exaggerated-reaction-addressed", "mental-health-uncontrolled",
+    "mental-health-contributor", "psych-interference", "psych-acute-instability", "psych-candidate-favourable",
+    "opioid-reduction-agreed", "on-systemic-opioids", "medication-adherent", "percent-pain-relief", "trial-completed",
+    "trial-drug", "planned-pump-drug", "trial-relief-adequate", "trial-function-improved", "trial-tolerated",
+    "trial-patient-acceptance", "trial-response-favourable", "trial-other-benefit", "oswestry-disability-index",
+    "patient-specific-functional-scale", "functional-independence-measure", "ashworth", "modified-ashworth",
+    "penn-spasm-frequency", "spasticity-severe", "spasticity-chronic-intractable", "spasticity-painful",
+    "life-expectancy-months", "life-expectancy-at-least-3-months", "limited-survival", "advanced-disease",
     "high-procedural-risk", "active-infection", "thecal-sac-tumor", "intrathecal-contraindication", "coagulopathy",
-    "profound-leukopenia", "pancytopenia", "raised-intracranial-pressure", "other-programmable-device", "body-size-
-    adequate", "pump-functional", "pump-repairable", "pump-battery-end", "pump-alert-impending-failure", "pump-
-    recalled", "drug-approved-or-compounded", "drug-necessary", "pump-necessary", "pump-label-covers-use",
+    "profound-leukopenia", "pancytopenia", "raised-intracranial-pressure", "other-programmable-device",
+    "body-size-adequate", "pump-functional", "pump-repairable", "pump-battery-end", "pump-alert-impending-failure",
+    "pump-recalled", "drug-approved-or-compounded", "drug-necessary", "pump-necessary", "pump-label-covers-use",
 ]  # fmt: skip
 
 MEMBERS = {
