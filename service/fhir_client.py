@@ -35,15 +35,15 @@ class FhirReader:
         """Return what each query found; `started` holds first pages whose next page is still to be read."""
         deadline = self.now() + self.budget_s
         begun = started or {}
-        with ThreadPoolExecutor(max_workers=PARALLEL) as pool:
+        pool = ThreadPoolExecutor(max_workers=PARALLEL)
+        try:
             futures = {
                 pool.submit(self._read, key, query, begun.get(key), deadline): key for key, query in queries.items()
             }
             done, late = wait_for(futures, timeout=self.budget_s)
-            for future in late:
-                future.cancel()
             found = {futures[future]: future.result() for future in done}
             found |= {futures[future]: Found(State.FAILED, warnings=(self._late(futures[future]),)) for future in late}
+        finally:
             pool.shutdown(wait=False, cancel_futures=True)
         return found
 
@@ -89,8 +89,6 @@ class FhirReader:
             return Found(State.FAILED, warnings=(f"{key}: the FHIR server could not be reached.",))
 
     def _answer(self, key: str, response: requests.Response, deadline: float) -> Found:
-        if response.status_code in (404, 410):
-            return Found(State.EMPTY)
         if response.status_code != 200:
             refused = response.status_code in (401, 403)
             text = f"{key}: the FHIR server answered {response.status_code}."

@@ -44,7 +44,7 @@ def hook_request(body: Any, hook: str) -> HookRequest:
     Required are `hook`, `hookInstance`, `context.userId`, `context.patientId` and `context.draftOrders`
     (CDS Hooks 2.0 "Calling a CDS Service"; hook order-sign 1.0).
     """
-    members = _object(body, "the body")
+    members = _object(body, "body")
     if _text(members, "hook") != hook:
         raise BadRequest(f"`hook` is not `{hook}`: this service answers {hook} only.", "hook")
     instance = _text(members, "hookInstance")
@@ -126,7 +126,7 @@ def _object(value: Any, where: str) -> Mapping[str, Any]:
     if value is None:
         raise BadRequest(f"`{where}` is missing.", where)
     if not isinstance(value, Mapping):
-        raise BadRequest(f"`{where}` is no JSON object." if where != "the body" else "The body is no JSON object.", where)
+        raise BadRequest(f"`{where}` is no JSON object.", where)
     return value
 
 

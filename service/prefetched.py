@@ -91,7 +91,8 @@ def _in_bundle(bundle: Mapping[str, Any], where: str) -> Found:
     if partial:
         warnings.append(f"{where} reports an error beside its entries: it may be incomplete.")
         return Found(State.FAILED, tuple(resources), warnings=tuple(warnings))
-    following = next((text(link.get("url")) for link in items(bundle.get("link")) if link.get("relation") == "next"), "")
+    links = items(bundle.get("link"))
+    following = next((text(link.get("url")) for link in links if link.get("relation") == "next"), "")
     if following:
         return Found(State.PAGED, tuple(resources), following, tuple(warnings))
     return Found(State.DATA if resources else State.EMPTY, tuple(resources), warnings=tuple(warnings))
