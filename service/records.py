@@ -1,10 +1,10 @@
-"""What one call may read: prefetch first, the FHIR server for what is missing, then the people and drugs referred to."""
+"""What one call may read: prefetch, the FHIR server for what is missing, the people and drugs referred to."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from fhir_mappings.chart import Located, concerns, relative
+from fhir_mappings.chart import SUBJECT, Located, concerns, relative
 from fhir_mappings.prefetch import PATIENT, Query
 from fhir_mappings.resources import Resource, items, mapping, reference_of, references
 from service.errors import BadRequest
@@ -38,7 +38,7 @@ def read_records(request: HookRequest, queries: Mapping[str, Query], reader: Fhi
     unread = frozenset(kind for key, one in found.items() if not one.state.is_read for kind in queries[key].types)
     resources = [located for one in found.values() for located in one.resources]
     resources += under_other_keys(request.prefetch, queries)
-    _refuse_foreign_coverage(resources, request.patient_id)
+    refuse_other_patients(_coverages(resources), resources, request.patient_id)
     if reader is not None:
         resources += _followed([*request.orders, *resources], reader)
     return Records(
@@ -61,15 +61,20 @@ def _from_server(
     return reader.read_all(asked, {key: found[key] for key in asked}) if asked else {}
 
 
-def _refuse_foreign_coverage(resources: Iterable[Located], patient_id: str) -> None:
-    everything = list(resources)
+def refuse_other_patients(refused: Iterable[Located], everything: Iterable[Located], patient_id: str) -> None:
+    """Raise BadRequest for a Coverage or an order of somebody else: the input is then unusable as a whole."""
     aliases = frozenset(
         one.url for one in everything if reference_of(one.resource) == f"Patient/{patient_id}" and one.url
     )
-    for one in everything:
-        if one.resource.get("resourceType") == "Coverage" and concerns(one.resource, patient_id, aliases) is False:
-            name = reference_of(one.resource)
-            raise BadRequest(f"{name} is for somebody else than the patient.", "Coverage.beneficiary")
+    for one in refused:
+        if concerns(one.resource, patient_id, aliases) is False:
+            kind = str(one.resource.get("resourceType"))
+            name, member = reference_of(one.resource), SUBJECT.get(kind, "subject")
+            raise BadRequest(f"{name} is for somebody else than Patient/{patient_id}.", f"{kind}.{member}")
+
+
+def _coverages(resources: Iterable[Located]) -> list[Located]:
+    return [one for one in resources if one.resource.get("resourceType") == "Coverage"]
 
 
 def _followed(known: Sequence[Located], reader: FhirReader) -> list[Located]:
