@@ -1,4 +1,4 @@
-"""Determinations -> CDS Hooks cards (2.0, "Card Attributes"): what is missing first, what to do, where the policy says so."""
+"""Determinations -> CDS Hooks cards (2.0, "Card Attributes"): what is missing first, what to do, and why."""
 
 from __future__ import annotations
 
@@ -52,7 +52,9 @@ class Procedure:
     notes: tuple[str, ...] = ()
 
 
-def cards(procedures: Iterable[Procedure], settings: CardSettings, warnings: Sequence[str] = ()) -> list[dict[str, Any]]:
+def cards(
+    procedures: Iterable[Procedure], settings: CardSettings, warnings: Sequence[str] = ()
+) -> list[dict[str, Any]]:
     """Return one card per procedure and policy, without those that a complete chart makes needless."""
     shown = [one for one in procedures if _is_shown(one, settings)]
     return [card(one, settings, warnings) for one in shown]

@@ -52,7 +52,7 @@ class Reading:
     high: Fraction | None = None
     unit: str = ""
     when: When | None = None
-    period: Span = Span(None, None)
+    period: Span = field(default_factory=lambda: Span(None, None))
     role: str | None = None
     body_site: str = ""
     resource: Resource = field(default_factory=dict)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import IntEnum
 from fractions import Fraction
+from itertools import pairwise
 
 from policies import values
 from policies.dates import add_months
@@ -443,7 +444,7 @@ def _length(run: list[Fraction]) -> Fraction:
 
 
 def _widest_gap(run: list[Fraction]) -> Fraction:
-    return max((after - before for before, after in zip(run, run[1:], strict=False)), default=Fraction(0))
+    return max((after - before for before, after in pairwise(run)), default=Fraction(0))
 
 
 # Courses ------------------------------------------------------------------------------------------------------

@@ -221,7 +221,7 @@ def _policy_cautions(policy: Policy, case: Case, reading: Reading, settings: Set
     ]
     unlisted = [code for code in case.codes if code not in policy.codes]
     if policy.lists_codes and unlisted:
-        text = f"The policy's own code list does not name {', '.join(unlisted)}: ask the plan whether it reads the order so."
+        text = f"The policy's own code list does not name {', '.join(unlisted)}: ask the plan how it reads the order."
         cautions.append(Caution("code-not-listed", text))
     if _text_is_old(policy, case.policy_date, settings.confirmed.get(policy.id)):
         dated = f"is of {policy.version}" if policy.version != "undated" else "bears no date"

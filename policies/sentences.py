@@ -130,7 +130,8 @@ def condition_words(condition: Condition, vocabulary: Vocabulary) -> str:
             unit = vocabulary[fact].unit
             return f"{fact} is {_threshold(threshold)}{f' {unit}' if unit and unit[0].isalpha() else ''}"
         case Reached(fact, threshold, missed):
-            return f"{fact} {'stays short of' if missed else 'reaches'} {_threshold(threshold)}{_unit(fact, vocabulary)}"
+            verb = "stays short of" if missed else "reaches"
+            return f"{fact} {verb} {_threshold(threshold)}{_unit(fact, vocabulary)}"
         case Held(fact, threshold, hours, gap, missed):
             verb = "does not hold" if missed else "holds"
             return (

@@ -40,7 +40,7 @@ def _records(engine: Engine, document: Any, today: date) -> Records:
     if isinstance(document, dict) and "hook" in document:
         hook = document["hook"] if document["hook"] in ("order-sign", "order-select") else "order-sign"
         return read_records(hook_request(document, hook), engine.queries, None)
-    raise BadRequest("the input is neither an order-sign request nor a FHIR Bundle: `hook` or `resourceType` is missing")
+    raise BadRequest("the input is neither an order-sign request (no `hook`) nor a FHIR Bundle (no `resourceType`)")
 
 
 def _of_bundle(engine: Engine, bundle: dict[str, Any], today: date) -> Records:

@@ -66,4 +66,4 @@ def _refuse_unknown_policies(config: Config, library: PolicyLibrary) -> None:
     named += [(f"payers.{payer.label}.policies", name) for payer in config.payers for name in payer.policies]
     for where, name in named:
         if name not in library.versions:
-            raise ConfigError(f"`{where}` names `{name}`, which is no known policy; known are {', '.join(library.ids)}.")
+            raise ConfigError(f"`{where}` names `{name}`, no known policy; known are {', '.join(library.ids)}.")

@@ -1,4 +1,4 @@
-"""Reads of the EHR's FHIR server: only allowed servers, only what the scope allows, in parallel, within a time budget."""
+"""Reads of the EHR's FHIR server: allowed servers only, within the scope, in parallel, within a time budget."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ class Access:
 
 @dataclass(frozen=True, slots=True)
 class HookRequest:
-    """One call. `prefetch` is as it came; `server` is the EHR's FHIR base where it is named; `warnings` on odd parts."""
+    """One call. `prefetch` is as it came; `server` is the EHR's FHIR base, if named; `warnings` are on odd parts."""
 
     hook: str
     instance: str

@@ -112,7 +112,8 @@ def _answers(
         determinations = []
         for case, inquiry in inquiries.items():
             facts = known[case]
-            facts |= extract((name for name in engine.facts_of(policy) if name not in facts), inquiry, engine.extractors)
+            asked = (name for name in engine.facts_of(policy) if name not in facts)
+            facts |= extract(asked, inquiry, engine.extractors)
             put = Case(
                 *case, procedure.policy_date, day, procedure.references, procedure.codes,
                 (*procedure.cautions, *applies.cautions),
