@@ -49,7 +49,7 @@ def create_app(config: Config, engine: Engine | None = None, today: Today = real
         begun = time.perf_counter()
         call = hook_request(_body(), "order-sign")
         decision = answer(ready, call, today)
-        response = _json({"cards": _cards(ready, call, decision)})
+        response = _json({"cards": card_list(ready, call, decision)})
         _log_call(call, decision, begun)
         return response
 
@@ -83,7 +83,8 @@ def _reader(engine: Engine, call: HookRequest) -> FhirReader | None:
     return FhirReader(call.access, engine.config.fhir.time_budget_s)
 
 
-def _cards(engine: Engine, call: HookRequest, decision: Decision) -> list[Any]:
+def card_list(engine: Engine, call: HookRequest, decision: Decision) -> list[Any]:
+    """Return the cards of a decision."""
     settings = CardSettings(engine.config.cards.when_complete, call.server)
     made = cards(
         (Procedure(one.payer, one.determinations, one.notes) for one in decision.answers), settings, decision.warnings

@@ -30,6 +30,7 @@ SYSTEMS = {
 CLINICAL_STATUS = "http://terminology.hl7.org/CodeSystem/condition-clinical"
 VERIFICATION_STATUS = "http://terminology.hl7.org/CodeSystem/condition-ver-status"
 ALLERGY_STATUS = "http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical"
+COVERAGE_CLASS = "http://terminology.hl7.org/CodeSystem/coverage-class"
 HOSPITAL_OFFSET = "-05:00"
 
 Json = dict[str, Any]
@@ -67,7 +68,7 @@ class Builder:
         return (self.today - timedelta(days=days_ago)).isoformat()
 
     def moment(self, days_ago: int = 0, hours: float = 9.0) -> str:
-        """Return a dateTime so many days before today, `hours` after midnight (may exceed 24), at the hospital's offset."""
+        """Return a dateTime so many days before today, `hours` after that midnight, at the hospital's offset."""
         start = datetime(self.today.year, self.today.month, self.today.day, tzinfo=UTC) - timedelta(days=days_ago)
         return (start + timedelta(hours=hours)).strftime("%Y-%m-%dT%H:%M:%S") + HOSPITAL_OFFSET
 
@@ -106,8 +107,7 @@ class Builder:
             type=concept("sopt", sopt) if sopt else None,
             order=order,
             period=period or None,
-            **({"class": [{"type": concept("http://terminology.hl7.org/CodeSystem/coverage-class", "plan"), "value": "1",
-                           "name": plan}]} if plan else {}),
+            **({"class": [{"type": concept(COVERAGE_CLASS, "plan"), "value": "1", "name": plan}]} if plan else {}),
         )  # fmt: skip
 
     def condition(
