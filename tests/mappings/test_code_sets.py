@@ -240,6 +240,9 @@ MEMBERS = {
     ],
     "trial-method": [(FINDING.replace("finding", "trial-method"), "single-injection catheter")],
     "ashworth-grade": [(FINDING.replace("finding", "ashworth-grade"), "0 1 1+ 2 3 4")],
+    "trial-words": [],
+    "intrathecal-words": [],
+    "other-trial-words": [],
     "order-purpose": [
         (FINDING.replace("finding", "order-purpose"), "intrathecal-trial permanent-implant pump-replacement")
     ],
