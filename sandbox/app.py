@@ -135,6 +135,12 @@ def page_config(settings: SandboxSettings, session_token: str) -> dict[str, Any]
         "orders": [_order_choice(name, row) for name, row in catalogue()["orders"].items()],
         "drugs": [{"id": name, "label": label("drugs", name)} for name in catalogue()["drugs"]],
         "purposes": [{"id": name, "label": label("purposes", name)} for name in catalogue()["purposes"]],
+        "terms": {
+            "pain": _coding("scores", "pain-score"),
+            "spasms": _coding("scores", "penn-spasm-frequency"),
+            "tone": [_coding("scores", "ashworth"), _coding("scores", "modified-ashworth")],
+            "trial": _coding("purposes", "intrathecal-trial"),
+        },
     }
 
 
@@ -171,6 +177,11 @@ def _order_choice(name: str, row: Mapping[str, Any]) -> dict[str, Any]:
     system = _SYSTEM_NAMES[coding["system"].rpartition("/")[2]]
     chosen = {key: row[key] for key in ("purpose", "drug", "route") if key in row}
     return {"id": name, "label": row["label"], "code": f"{system} {coding['code']}", "type": row["resource"], **chosen}
+
+
+def _coding(group: str, name: str) -> dict[str, str]:
+    coding: dict[str, str] = concept(group, name)["coding"][0]
+    return coding
 
 
 def _filled_in(store: ResourceStore, body: Any) -> tuple[str, OrderForm]:
