@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from enum import Enum
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from fhir_mappings.chart import Chart, relative
@@ -14,6 +13,7 @@ from fhir_mappings.readings import Reading
 from fhir_mappings.resources import Resource, items, mapping, reference_of, references, text
 from fhir_mappings.signs import countered, drug_sign, names_trial, pain_indication, purposes, reasons
 from fhir_mappings.times import Span, When, choice_span
+from fhir_mappings.windows import Limit, Window, zone_of
 from policies.values import ANSWER, Evidence
 
 if TYPE_CHECKING:
@@ -30,80 +30,6 @@ _GIVEN = frozenset({"completed", "in-progress", "stopped"})
 _ROUTES = ("route-intrathecal", "route-epidural")
 _SURELY_SPINAL = frozenset({"it-baclofen", "it-ziconotide"})
 _NOT_INJECTED = frozenset({"analgesic-nonopioid", "anticoagulant"})
-_DAY = timedelta(days=1)
-_TICK = timedelta(microseconds=1)
-
-
-class Place(Enum):
-    """Where a reading lies to a trial's window."""
-
-    BEFORE = "before"
-    AT_START = "at start"
-    """It may precede the start or follow it."""
-    WITHIN = "within"
-    AT_END = "at end"
-    """It may lie beyond the end."""
-    AFTER = "after"
-
-
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """One thing that ends a window: `after` so long from a moment; a date alone takes in its day if `inclusive`."""
-
-    moment: When
-    after: timedelta = timedelta(0)
-    inclusive: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """The time in which scores are responses: from the start to the earliest limit."""
-
-    start: When
-    limits: tuple[Limit, ...]
-
-    def place(self, moment: When) -> Place:
-        """Return where a moment lies. Dates without a clock time may be any moment of their day."""
-        zone = _zone(self.start, moment)
-        first, last = _bounds(moment, zone)
-        earliest_start, latest_start = _bounds(self.start, zone)
-        if last < earliest_start:
-            return Place.BEFORE
-        earliest_end, latest_end = self.end_bounds(zone)
-        if first > latest_end:
-            return Place.AFTER
-        if first <= latest_start:
-            return Place.AT_START
-        return Place.WITHIN if last <= earliest_end else Place.AT_END
-
-    def end_bounds(self, zone: tzinfo) -> tuple[datetime, datetime]:
-        """Return the earliest and the latest moment at which the window may end."""
-        ends = [_limit_bounds(limit, zone) for limit in self.limits]
-        return min(first for first, _ in ends), min(last for _, last in ends)
-
-
-def _zone(*moments: When) -> tzinfo:
-    for moment in moments:
-        if moment.instant is not None and moment.instant.tzinfo is not None:
-            return moment.instant.tzinfo
-    return UTC
-
-
-def _bounds(moment: When, zone: tzinfo) -> tuple[datetime, datetime]:
-    if moment.instant is not None:
-        return moment.instant, moment.instant
-    return _midnight(moment.first, zone), _midnight(moment.last, zone) + _DAY - _TICK
-
-
-def _limit_bounds(limit: Limit, zone: tzinfo) -> tuple[datetime, datetime]:
-    first, last = _bounds(limit.moment, zone)
-    if limit.inclusive and limit.moment.instant is None:
-        first = _midnight(limit.moment.first, zone) + _DAY - _TICK
-    return first + limit.after, last + limit.after
-
-
-def _midnight(day: date, zone: tzinfo) -> datetime:
-    return datetime.combine(min(max(day, date(2, 1, 1)), date(9998, 1, 1)), time(), zone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -440,7 +366,7 @@ def _dose(inquiry: Inquiry, one: _Found, found: Sequence[_Found], pumps: Sequenc
         one.reference,
         one.period,
         one.start.order,
-        window.end_bounds(_zone(one.start))[0],
+        window.end_bounds(zone_of(one.start))[0],
         one.start.instant is not None,
         one.method,
         one.drugs,
