@@ -327,8 +327,9 @@ _DATE_COMPARISONS: dict[str, Callable[[Interval, Interval], bool]] = {
     "ne": lambda found, wanted: not _contains(found, wanted),
     "gt": lambda found, wanted: found.end > wanted.end,
     "lt": lambda found, wanted: found.start < wanted.start,
-    "ge": lambda found, wanted: found.end > wanted.end or _contains(found, wanted),
-    "le": lambda found, wanted: found.start < wanted.start or _contains(found, wanted),
+    # Looser than the letter of FHIR for periods: one that ends within the day asked for is not before it.
+    "ge": lambda found, wanted: found.end > wanted.start,
+    "le": lambda found, wanted: found.start < wanted.end,
     "sa": lambda found, wanted: found.start >= wanted.end,
     "eb": lambda found, wanted: found.end <= wanted.start,
 }
