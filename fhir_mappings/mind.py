@@ -125,8 +125,20 @@ def _points(reading: Reading, inquiry: Inquiry) -> Fraction:
     return Fraction(hit.attributes.get("points", 0)) if hit else Fraction(0)
 
 
+def mental_health_condition_on_record(inquiry: Inquiry) -> Fact:
+    """Return whether a depression, psychosis or substance use disorder is on the problem list. Shown only."""
+    found = diagnoses(inquiry, "depression", "psychosis", "substance-use", lasting=True)
+    active = standing(found, Standing.ACTIVE)
+    if not active:
+        return silent(inquiry, "Condition", note=near_misses(found))
+    evidence = tuple(one.evidence for one in active)
+    statements = tuple(one.statement() for one in active)
+    return Fact(Flag(statements), evidence, f"{named(active)}.", unread=inquiry.unread("Condition"))
+
+
 FACTS: dict[str, Extractor] = {
     "psych-evaluation-done": psych_evaluation_done,
     "psych-document": psych_document,
     "suicide-risk-on-record": suicide_risk_on_record,
+    "mental-health-condition-on-record": mental_health_condition_on_record,
 }
