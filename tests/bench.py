@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import date
+from itertools import pairwise
 
 from fhir_mappings.answers import criterion_answers
 from fhir_mappings.chart import build_chart
@@ -91,9 +92,8 @@ def measured(connection: http.client.HTTPConnection, path: str, body: bytes) -> 
 def over_http(port: int) -> None:
     """Print the whole request at each size beside its floor."""
     print("\nWhole request over HTTP, one connection, milliseconds")
-    print(
-        f"{'resources':>9} {'body kB':>8} {'floor p50':>10} {'p99':>7} {'hook p50':>9} {'p99':>7} {'p50 ratio':>10} {'p99 ratio':>10}"
-    )
+    columns = ("resources", "body kB", "floor p50", "floor p99", "hook p50", "hook p99", "p50 ratio", "p99 ratio")
+    print(" ".join(f"{column:>9}" for column in columns))
     for size, rounds in SIZES.items():
         body = dump(chart(size))
         connection = http.client.HTTPConnection("127.0.0.1", port)
@@ -105,11 +105,9 @@ def over_http(port: int) -> None:
             floor.append(measured(connection, FLOOR, body))
             hook.append(measured(connection, HOOK, body))
         connection.close()
-        values = [statistics.median(floor), _p99(floor), statistics.median(hook), _p99(hook)]
-        print(
-            f"{size:>9} {len(body) / 1000:>8.0f} {values[0]:>10.2f} {values[1]:>7.2f} {values[2]:>9.2f} {values[3]:>7.2f} "
-            f"{values[2] / values[0]:>10.2f} {values[3] / values[1]:>10.2f}"
-        )
+        times = (statistics.median(floor), _p99(floor), statistics.median(hook), _p99(hook))
+        row = (*times, times[2] / times[0], times[3] / times[1])
+        print(f"{size:>9} {len(body) / 1000:>9.0f} " + " ".join(f"{value:>9.2f}" for value in row))
 
 
 def _p99(values: list[float]) -> float:
@@ -155,7 +153,7 @@ def _parts_of(engine: Engine, body: bytes) -> list[float]:
     rendering = time.perf_counter()
     card_json(engine, call, decision)
     return [
-        *((after - before) * 1000 for before, after in zip(marks, marks[1:], strict=False)),
+        *((after - before) * 1000 for before, after in pairwise(marks)),
         (time.perf_counter() - rendering) * 1000,
     ]
 

@@ -30,9 +30,8 @@ class _Server(BaseApplication):  # type: ignore[misc]
 
     def load_config(self) -> None:
         """Use one worker with the threads that `pumpcheck serve` uses."""
-        for name, value in {
-            "bind": f"127.0.0.1:{self._port}", "workers": 1, "worker_class": "gthread", "threads": 4, "loglevel": "error",
-        }.items():  # fmt: skip
+        options = {"workers": 1, "worker_class": "gthread", "threads": 4, "loglevel": "error"}
+        for name, value in {"bind": f"127.0.0.1:{self._port}", **options}.items():
             self.cfg.set(name, value)
 
     def load(self) -> Any:
