@@ -215,13 +215,13 @@ def _response(row: str) -> Response:
 def _course(place: Place, day: date) -> Course:
     members = place.mapping((), ("months", "weeks", "outcome", "running", "still", "doubt"))
     running = "running" in members and members["running"].boolean()
-    months = members["months"].number() if "months" in members else None
+    length = _measure(members["months"]) if "months" in members else None
     doubt = optional_text(members, "doubt")
     return Course(
         _length(members.get("months"), running),
         _length(members.get("weeks"), running),
         {members["outcome"].word(*OUTCOMES): doubt} if "outcome" in members else {},
-        add_months(day, -int(months)) if running and months is not None else None,
+        add_months(day, -int(length.certain)) if running and length is not None else None,
         _measure(members["still"]) if "still" in members else None,
     )
 
