@@ -97,7 +97,10 @@ def load_vignettes(file: Path, vocabulary: Vocabulary) -> tuple[Vignette, ...]:
                 day,
                 day,
                 facts,
-                {f"{policy}/{path}": _flag(at, day, ANSWER) for path, at in _members(members, "answers").items()},
+                {
+                    _leaf(policy, case, path): _flag(at, day, ANSWER)
+                    for path, at in _members(members, "answers").items()
+                },
                 members["codes"].texts() if "codes" in members else (),
                 members["capped_by"].texts() if "capped_by" in members else (),
                 members["expect"].text(),
