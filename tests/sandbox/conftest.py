@@ -9,6 +9,7 @@ from datetime import date
 from typing import Any
 
 import pytest
+import requests
 from flask import Flask
 from flask.testing import FlaskClient
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
@@ -48,8 +49,12 @@ def sandbox() -> FlaskClient:
 @pytest.fixture
 def session(sandbox: FlaskClient) -> dict[str, str]:
     """Return the headers with which the sandbox's own page speaks to it."""
-    token = sandbox.get("/page-config.json").get_json()["accessToken"]
-    return {"Authorization": f"Bearer {token}"}
+    return page_session(sandbox.get("/page-config.json").get_json())
+
+
+def page_session(config: dict[str, Any]) -> dict[str, str]:
+    """Return the headers with which a page that got this configuration speaks to its sandbox."""
+    return {"Authorization": f"Bearer {config['accessToken']}"}
 
 
 @pytest.fixture(scope="session")
@@ -74,9 +79,10 @@ def stub_and_url() -> Iterator[tuple[StubService, str]]:
 
 @pytest.fixture
 def stub(stub_and_url: tuple[StubService, str]) -> StubService:
-    """Return the stub service, with nothing heard and nothing to say."""
-    stub = stub_and_url[0]
+    """Return the stub service, with nothing heard and nothing to say, and every chart as it was built."""
+    stub, url = stub_and_url
     stub.answer, stub.status = {"cards": []}, 200
+    requests.post(f"{url}/reset", json={}, headers=page_session(requests.get(f"{url}/page-config.json").json()))
     stub.requests.clear()
     stub.feedback.clear()
     return stub
@@ -91,13 +97,13 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 
 
 @pytest.fixture
-def page(context: BrowserContext, stub: StubService, stub_and_url: tuple[StubService, str]) -> Page:
-    """Return the sandbox's page with its first patient list drawn; scripts that fail end the test."""
+def page(context: BrowserContext, stub: StubService, stub_and_url: tuple[StubService, str]) -> Iterator[Page]:
+    """Return the sandbox's page, its service found; a script that fails, fails the test."""
     page = context.new_page()
     page.set_default_timeout(10_000)
     failures: list[Any] = []
-    page.on("pageerror", failures.append)
+    page.on("pageerror", lambda error: failures.append(error))
     page.goto(f"{stub_and_url[1]}/")
     page.locator("#service-status[data-state=up]").wait_for()
+    yield page
     assert failures == []
-    return page

@@ -15,9 +15,9 @@ STATIC = Path(sandbox_package.__file__).parent / "static"
 OURS = sorted([*STATIC.glob("*.html"), *STATIC.glob("css/*.css"), *STATIC.glob("js/*.js")])
 
 
-def test_vendored_libraries_are_those_of_the_list() -> None:
+@pytest.mark.parametrize("folder", [STATIC / "vendor", Path(__file__).parent / "vendor"], ids=["page", "tests"])
+def test_vendored_libraries_are_those_of_the_list(folder: Path) -> None:
     """Each vendored script has the checksum that the README gives, and its licence beside it."""
-    folder = STATIC / "vendor"
     rows = re.findall(
         r"^\| `([\w.]+)` .*\(`([\w.-]+)`\).*`([0-9a-f]{64})` \|$", (folder / "README.md").read_text(), re.M
     )

@@ -81,6 +81,7 @@ function showWelcome() {
 }
 
 async function showPatient() {
+  await discardLeftDrafts(state.patient.id);
   await showChart();
   const advice = h("section", { id: "advice", "aria-labelledby": "advice-title" }, h("h2", { id: "advice-title", tabindex: "-1" }, "Advice"), h("div", { id: "advice-body" }));
   state.form = orderForm({
@@ -99,6 +100,13 @@ async function showPatient() {
   showAdvice(h("p", { class: "empty" }, "Sign an order to hear what the service says."));
   place("chart").focus({ preventScroll: true });
   scrollTo({ top: 0 });
+}
+
+// Who leaves a patient without signing leaves the drafts behind: the next visit begins without them.
+async function discardLeftDrafts(patientId) {
+  const searches = ORDER_TYPES.map((type) => fhir.all(`${type}?patient=${patientId}&status=draft`));
+  const left = (await Promise.all(searches)).flat();
+  if (left.length) await fhir.transaction(left.map((draft) => deleteEntry(referenceTo(draft))));
 }
 
 async function showChart() {
