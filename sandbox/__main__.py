@@ -37,10 +37,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         export_bundles(options.export, options.today)
         return 0
     stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
     try:
         with ExitStack() as running:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                running.callback(signal.signal, number, signal.signal(number, lambda *_: stop.set()))
             return _run(options, stop, running)
     except (_PortTaken, ServiceDidNotStart) as error:
         print(f"sandbox: {error}", file=sys.stderr)
