@@ -211,20 +211,18 @@ class PayerMap:
         matched = [rule for rule in (*self.site, *self.shipped) if rule.matches(plan)]
         named = [policy for rule in matched for policy in rule.policies]
         beside = [policy for policy in dict.fromkeys(named) if policy in self.advantage_beside]
-        commercial = next(
-            (rule for rule in matched if not set(rule.policies) <= {*self.advantage_first, *self.advantage_beside}),
-            None,
-        )
+        payer = next((rule for rule in matched if not set(rule.policies) <= set(self.advantage_first)), None)
         label = self.advantage_label
-        notes: tuple[str, ...] = ()
-        if commercial is not None:
-            label = f"{commercial.label} {self.advantage_label}"
-            notes = (
-                f"{self.advantage_label} goes by Medicare's national determination; {commercial.label}'s own policy "
-                "text stands back.",
+        notes: list[str] = []
+        if payer is not None and not _holds(payer.label, label):
+            label = f"{payer.label} {label}"
+        if payer is not None and not set(payer.policies) <= {*self.advantage_first, *self.advantage_beside}:
+            notes.append(
+                f"{self.advantage_label} goes by Medicare's national determination; {payer.label}'s own policy text "
+                "stands back."
             )
         chosen = dict.fromkeys((*self.advantage_first, *beside))
-        return tuple(ApplicablePolicy(policy, plan.coverage, label, (), notes) for policy in chosen)
+        return tuple(ApplicablePolicy(policy, plan.coverage, label, (), tuple(notes)) for policy in chosen)
 
 
 def policies_for(chart: Chart, policy_date: date, payers: PayerMap) -> Applicable:

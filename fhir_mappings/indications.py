@@ -5,7 +5,7 @@ A reason given as text only sets no indication. Refuted, erroneous, resolved and
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -19,6 +19,10 @@ from policies.model import INDICATIONS, OTHER_INDICATION
 
 PAIN, CANCER, SPASTICITY = INDICATIONS
 PLAIN_PAIN = ("chronic-pain-nonmalignant", "pain-symptom-only")
+INDICATION_SETS = (
+    *PLAIN_PAIN, "pain-pathology", "cancer-pain", "cancer-treatment-pain", "neoplasm", "spasticity", "spasticity-cause",
+    "dystonia",
+)  # fmt: skip
 BACLOFEN = "it-baclofen"
 NEITHER = frozenset(
     {
@@ -64,14 +68,9 @@ def indication_of(orders: Sequence[OrderReading], chart: Chart, on: date) -> Ind
     """Return what orders of one procedure are for, on a day."""
     baclofen = any(order.in_groups(BACLOFEN) for order in orders)
     reasons = [pair for order in orders for pair in order.reasons if pair[1] is None or is_current(pair[1], on)]
-    problems = [
-        concept
-        for condition in chart.of_type("Condition")
-        if is_current(condition, on) and not _is_past_symptom(condition, chart.sets, on)
-        for concept in items(condition.get("code"))
-    ]
-    cited = _signs(chart.sets, [concept for concept, _ in reasons], cited=True, baclofen=baclofen)
-    listed = _signs(chart.sets, problems, cited=False, baclofen=baclofen)
+    cited_hits = [hit for concept, _ in reasons for hit in chart.sets.all_hits(concept)]
+    cited = _signs(cited_hits, cited=True, baclofen=baclofen)
+    listed = _signs(_problems(chart, on), cited=False, baclofen=baclofen)
     found = set(cited.found)
     if (
         cited.found == {PAIN}
@@ -117,18 +116,24 @@ def _is_diagnosis(source: Resource | None) -> bool:
     return source is None or source.get("resourceType") == "Condition"
 
 
-def _is_past_symptom(condition: Resource, sets: ValueSets, on: date) -> bool:
-    """Return whether it is an encounter's diagnosis of a symptom from before the look-back."""
+def _is_of_old_visit(condition: Resource, on: date) -> bool:
+    """Return whether it is an encounter's diagnosis from before the look-back."""
     if _codes(condition.get("category")) != {"encounter-diagnosis"}:
-        return False
-    if not sets.find(condition.get("code"), "pain-symptom-only"):
         return False
     dated = when(condition.get("recordedDate")) or choice_span(condition, "onset").start
     return dated is not None and dated.last < on - timedelta(days=ENCOUNTER_DAYS)
 
 
-def _signs(sets: ValueSets, concepts: Iterable[Resource], *, cited: bool, baclofen: bool) -> _Signs:
-    hits = [hit for concept in concepts for hit in sets.all_hits(concept)]
+def _problems(chart: Chart, on: date) -> list[Hit]:
+    """Return what the active problems are, as far as it bears on the indication."""
+    return [
+        hit
+        for condition, hit in chart.coded("Condition", *INDICATION_SETS)
+        if is_current(condition, on) and not (hit.value_set == "pain-symptom-only" and _is_of_old_visit(condition, on))
+    ]
+
+
+def _signs(hits: Sequence[Hit], *, cited: bool, baclofen: bool) -> _Signs:
     held = {hit.value_set for hit in hits}
     malignant = any(hit.value_set == "neoplasm" and hit.attributes.get("malignant") for hit in hits)
     plain = bool(held & set(PLAIN_PAIN))

@@ -7,43 +7,19 @@ pump is implanted for. Only the pure parts stand here; which resources stand bes
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 
 from fhir_mappings.chart import Chart
 from fhir_mappings.code_sets import ValueSets, codings_of
 from fhir_mappings.resources import Resource, items, notes, references, text
+from fhir_mappings.wording import wording
 
 TRIAL_PURPOSE = "intrathecal-trial"
-_WORDS_APART = 8
-_CLAUSE = re.compile(r"[.;,:()\n]+\s")
-_TOKEN = re.compile(r"[\w'+/-]+")
-_DRUG_DELIVERY = re.compile(
-    r"\b(?:drug|medication|intrathecal|spinal|pump)\s+delivery\b|\bdelivery\s+(?:system|device|pump)s?\b", re.IGNORECASE
-)
-_NEGATIONS = frozenset({"no", "not", "without", "never", "denies", "declined", "cancelled", "canceled"})
 
 
 def says_trial(sets: ValueSets, words: object) -> bool:
     """Return whether a text speaks of an intrathecal (pump) trial or test dose, in one clause and not denied."""
-    if not isinstance(words, str):
-        return False
-    return any(_clause_says_trial(sets, clause) for clause in _CLAUSE.split(f"{words} "))
-
-
-def _clause_says_trial(sets: ValueSets, clause: str) -> bool:
-    trial, place = sets.mentioned(clause, "trial-words"), sets.mentioned(clause, "intrathecal-words")
-    if trial is None or place is None or sets.mentioned(clause, "other-trial-words"):
-        return False
-    tokens = [token.casefold() for token in _TOKEN.findall(clause)]
-    first, second = sorted((_position(tokens, trial), _position(tokens, place)))
-    denied = any(token in _NEGATIONS for token in tokens[max(first - 2, 0) : first])
-    return not denied and second - first <= _WORDS_APART
-
-
-def _position(tokens: list[str], words: str) -> int:
-    head = _TOKEN.findall(words)[0]
-    return next((index for index, token in enumerate(tokens) if head in re.split(r"[/'-]", token) or token == head), 0)
+    return wording(sets).says_trial(words)
 
 
 def reasons(resource: Resource, chart: Chart) -> Iterator[Resource]:
@@ -99,7 +75,7 @@ def countered(sets: ValueSets, concepts: Iterable[Resource]) -> bool:
     for concept in concepts:
         if sets.find(concept, "counter-sign"):
             return True
-        if any(sets.mentioned(_DRUG_DELIVERY.sub(" ", words), "counter-sign") for words in _words(concept)):
+        if any(wording(sets).speaks_against_trial(words) for words in _words(concept)):
             return True
     return False
 

@@ -48,6 +48,7 @@ class Wording:
         self._implant = phrases("pump-implant-words")
         self._replaced = phrases("pump-replaced-words")
         self._part = phrases("pump-part-words")
+        self._catheter = phrases("catheter-words")
         self._failed = phrases("pump-failure-words")
         self._service = phrases("pump-service-words")
         self._before = phrases("denied-before")
@@ -148,11 +149,13 @@ class Wording:
     def _says_replaced(self, clause: Words, short: bool) -> bool:
         if any(True for _ in self._affirmed(clause, self._failed)):
             return True
-        replaced = list(self._affirmed(clause, self._replaced))
-        if replaced and short:
-            return True
         parts = list(_places(clause, self._part))
-        return any(_apart(one, part) <= REPLACED_APART for one in replaced for part in parts)
+        catheters = list(_places(clause, self._catheter))
+        for one in self._affirmed(clause, self._replaced):
+            near = min((_apart(one, part) for part in parts), default=0 if short else REPLACED_APART + 1)
+            if near <= REPLACED_APART and all(_apart(one, catheter) > near for catheter in catheters):
+                return True
+        return False
 
 
 @lru_cache(maxsize=8)

@@ -257,6 +257,7 @@ MEMBERS = {
     "pump-implant-words": [],
     "pump-replaced-words": [],
     "pump-part-words": [],
+    "catheter-words": [],
     "pump-failure-words": [],
     "pump-service-words": [],
     "steroid-words": [],
