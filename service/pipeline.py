@@ -100,7 +100,7 @@ def _named(policies: Sequence[str]) -> tuple[ApplicablePolicy, ...]:
 def _answers(
     engine: Engine, chart: Chart, procedure: Procedure, chosen: Sequence[ApplicablePolicy], today: date
 ) -> list[PolicyAnswer]:
-    day = evidence_date(procedure.policy_date, today)
+    day = evidence_date(procedure.service_date, today)
     inquiries = {
         case: Inquiry(chart, procedure, *case, procedure.policy_date, day, engine.look_back) for case in procedure.cases
     }
@@ -116,7 +116,7 @@ def _answers(
             facts |= extract(asked, inquiry, engine.extractors)
             put = Case(
                 *case, procedure.policy_date, day, procedure.references, procedure.codes,
-                (*procedure.cautions, *applies.cautions),
+                (*procedure.cautions_of(case[0]), *applies.cautions),
             )  # fmt: skip
             determinations.append(determine(policy, put, facts, given, engine.states, engine.settings))
         answers.append(PolicyAnswer(applies.payer, applies.coverage, _once(determinations), applies.notes))
