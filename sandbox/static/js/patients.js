@@ -37,6 +37,7 @@ export function patientList(patients, onChoose) {
     "div",
     { class: "patients" },
     h("h2", {}, "Patients"),
+    h("p", { class: "hint" }, "The label beside the payer is the answer to expect."),
     h("div", { class: "filters", role: "search", "aria-label": "Find a patient" }, field("Search", search), field("Payer", payer)),
     count,
     list,
