@@ -131,13 +131,13 @@ class Applicable:
 
     `unknown`  the payers in force that no entry knows
     `unread`   no Coverage could be read at all
-    `washington_medicaid`  a plan in force is Washington Medicaid
+    `washington_medicaid`  the coverages in force that are Washington Medicaid (empty references for a named payer)
     """
 
     policies: tuple[ApplicablePolicy, ...] = ()
     unknown: tuple[str, ...] = ()
     unread: bool = False
-    washington_medicaid: bool = False
+    washington_medicaid: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +153,7 @@ class PayerMap:
     supplement_words: tuple[str, ...]
     medicaid_words: tuple[str, ...]
     washington_words: tuple[str, ...]
+    washington_not: tuple[str, ...]
     washington_states: tuple[str, ...]
 
     @classmethod
@@ -170,6 +171,7 @@ class PayerMap:
             tuple(stated["supplement"]["words"]),
             tuple(stated["medicaid"]["words"]),
             tuple(washington["words"]),
+            tuple(washington["not"]),
             tuple(washington["states"]),
         )
 
@@ -189,6 +191,11 @@ class PayerMap:
     def is_medicaid(self, plan: Plan) -> bool:
         """Return whether a plan is Medicaid."""
         return MEDICAID in plan.kinds or plan.is_described(self.medicaid_words)
+
+    def is_in_washington(self, plan: Plan) -> bool:
+        """Return whether a plan's names say Washington, the capital's plans left out."""
+        named = (name for name in plan.names if not any(_holds(name, one) for one in self.washington_not))
+        return any(_holds(name, word) for name in named for word in self.washington_words)
 
     def is_known(self, plan: Plan) -> bool:
         """Return whether a plan's payer is known, or the plan chooses no policy by its kind."""
@@ -230,24 +237,18 @@ def policies_for(chart: Chart, policy_date: date, payers: PayerMap) -> Applicabl
     coverages = _in_force(chart, policy_date)
     plans = [plan_of(coverage, chart) for coverage in coverages]
     unread = "Coverage" in chart.unread and not chart.of_type("Coverage")
-    return _applicable(plans, payers, unread, any(_is_washington_medicaid(plan, chart, payers) for plan in plans))
+    washington = tuple(plan.coverage for plan in plans if _is_washington_medicaid(plan, chart, payers))
+    return _applicable(plans, payers, unread, washington)
 
 
 def policies_for_name(name: str, payers: PayerMap) -> Applicable:
     """Return the policies of a payer named instead of a Coverage, such as `Cigna` or `Aetna Medicare Advantage`."""
     plan = Plan("", (name,))
-    washington = payers.is_medicaid(plan) and plan.is_described(payers.washington_words)
-    return _applicable([plan], payers, unread=False, washington=washington)
+    washington = payers.is_medicaid(plan) and payers.is_in_washington(plan)
+    return _applicable([plan], payers, unread=False, washington=(name,) if washington else ())
 
 
-def washington_medicaid(chart: Chart, policy_date: date, payers: PayerMap | None = None) -> tuple[str, ...]:
-    """Return the coverages in force that are Washington Medicaid: Medicaid, and Washington by plan name or address."""
-    known = payers or PayerMap.load()
-    plans = [plan_of(coverage, chart) for coverage in _in_force(chart, policy_date)]
-    return tuple(plan.coverage for plan in plans if _is_washington_medicaid(plan, chart, known))
-
-
-def _applicable(plans: Sequence[Plan], payers: PayerMap, unread: bool, washington: bool) -> Applicable:
+def _applicable(plans: Sequence[Plan], payers: PayerMap, unread: bool, washington: tuple[str, ...]) -> Applicable:
     policies: dict[str, ApplicablePolicy] = {}
     for plan in plans:
         for one in payers.chosen(plan):
@@ -333,7 +334,7 @@ def _is_washington_medicaid(plan: Plan, chart: Chart, payers: PayerMap) -> bool:
     states = {state.casefold() for state in payers.washington_states}
     addresses = [one for one in items(chart.patient.get("address")) if one.get("use") != "old"]
     lives_there = any(text(address.get("state")).casefold() in states for address in addresses)
-    return lives_there or any(plan.is_called(word) for word in payers.washington_words)
+    return lives_there or payers.is_in_washington(plan)
 
 
 def _holds(name: str, phrase: str) -> bool:

@@ -37,6 +37,7 @@ class Inquiry:
     """One procedure of one patient, ready to be asked for facts.
 
     `indication`, `phase`  as the case is put; `evidence_date`  nothing after it counts
+    `washington_medicaid`  the coverages in force that are Washington Medicaid
     """
 
     chart: Chart
@@ -46,6 +47,7 @@ class Inquiry:
     policy_date: date
     evidence_date: date
     look_back: LookBack = field(default_factory=LookBack)
+    washington_medicaid: tuple[str, ...] = ()
 
     @property
     def sets(self) -> ValueSets:

@@ -9,7 +9,7 @@ from fractions import Fraction
 
 from fhir_mappings.code_sets import Hit
 from fhir_mappings.conditions import Standing, diagnoses, standing
-from fhir_mappings.inquiry import Extractor, Inquiry, silent
+from fhir_mappings.inquiry import Extractor, Inquiry, record_flag, silent
 from fhir_mappings.readings import Reading
 from fhir_mappings.records import (
     ENCOUNTER_STATUS,
@@ -19,8 +19,8 @@ from fhir_mappings.records import (
     done_procedures,
     late_doubt,
 )
-from fhir_mappings.resources import Resource, concept_text, items, mapping, reference_of, references, text
-from fhir_mappings.times import When, span, when
+from fhir_mappings.resources import Resource, concept_text, mapping, reference_of
+from fhir_mappings.times import When, when
 from policies.dates import add_months, whole_months, years_on
 from policies.values import PATIENT, Evidence, Fact, Flag, Measure, Statement
 
@@ -325,74 +325,13 @@ def _took_place(resource: Resource) -> bool:
 
 # Washington Medicaid --------------------------------------------------------------------------------------------
 
-STATE = "washington"
-STATE_CODE = "wa"
-FEDERAL_DISTRICT = ("dc", "d.c.")
-
 
 def washington_medicaid(inquiry: Inquiry) -> Fact:
-    """Return whether a Coverage in force is Medicaid and plan or address name the state of Washington."""
-    medicaid = [
-        one for one in inquiry.chart.of_type("Coverage") if _in_force(one, inquiry) and _is_medicaid(one, inquiry)
-    ]
-    for coverage in medicaid:
-        by_name = any(_names_state(words) for words in _plan_words(coverage, inquiry))
-        if by_name or _lives_there(inquiry.chart.patient):
-            evidence = (Evidence(reference_of(coverage), "", "Washington Medicaid"),)
-            why = "by the plan's name" if by_name else "by the patient's address"
-            return Fact(Flag((Statement(True, evidence=evidence),)), evidence, f"Washington Medicaid, {why}.")
-    if medicaid and not inquiry.chart.patient:
-        return silent(inquiry, "Patient")
+    """Return whether a Coverage in force is Washington Medicaid, as the coverage mapping found."""
+    evidence = tuple(Evidence(one, "", "Washington Medicaid") for one in inquiry.washington_medicaid)
+    if evidence:
+        return record_flag(True, evidence, note="The plan is Washington Medicaid.")
     return silent(inquiry, "Coverage")
-
-
-def _in_force(coverage: Resource, inquiry: Inquiry) -> bool:
-    period, day = span(coverage.get("period")), inquiry.policy_date
-    begun = period.start is None or period.start.possibly_by(day)
-    lasts = period.end is None or period.end.last >= day
-    return coverage.get("status") == "active" and begun and lasts
-
-
-def _is_medicaid(coverage: Resource, inquiry: Inquiry) -> bool:
-    hit = inquiry.sets.find(coverage.get("type"), "payer-type")
-    if hit is not None and hit.attributes.get("kind") == "medicaid":
-        return True
-    return any("medicaid" in words.lower() for words in _plan_words(coverage, inquiry))
-
-
-def _plan_words(coverage: Resource, inquiry: Inquiry) -> Iterator[str]:
-    """Yield what names the plan: its type, the payor's display and name, the classes' names."""
-    yield concept_text(coverage.get("type"))
-    for payor in items(coverage.get("payor")):
-        yield text(payor.get("display"))
-        for reference in references(payor):
-            yield text((inquiry.chart.resolve(reference, coverage) or {}).get("name"))
-    for one in items(coverage.get("class")):
-        yield text(one.get("name"))
-        yield text(one.get("value"))
-
-
-def _names_state(words: str) -> bool:
-    return any(following not in FEDERAL_DISTRICT for following in _after_state(words))
-
-
-def _after_state(words: str) -> Iterator[str]:
-    """Yield the word after each mention of Washington, empty at the end."""
-    parts = words.lower().replace(",", " ").split()
-    yield from (following for part, following in zip(parts, [*parts[1:], ""], strict=True) if part == STATE)
-
-
-def _lives_there(patient: Resource) -> bool:
-    return any(_is_there(address) for address in items(patient.get("address")) if address.get("use") != "old")
-
-
-def _is_there(address: Resource) -> bool:
-    state = text(address.get("state")).lower()
-    if state:
-        return state in (STATE, STATE_CODE, f"us-{STATE_CODE}")
-    words = text(address.get("text"))
-    after = any(not following or following[0].isdigit() for following in _after_state(words))
-    return after or STATE_CODE in words.lower().replace(",", " ").split()
 
 
 FACTS: dict[str, Extractor] = {

@@ -144,7 +144,7 @@ def _http_error(error: HTTPException) -> Response:
 
 
 def _unexpected(error: Exception) -> Response:
-    log.error("failed", exc_info=(type(error), None, error.__traceback__), extra={"fields": {"status": 500}})
+    log.error("failed", exc_info=error, extra={"fields": {"status": 500}})
     return _json(operation_outcome("exception", "An error of PumpCheck's own; it was logged."), 500)
 
 

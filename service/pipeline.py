@@ -78,7 +78,7 @@ def decide(
         unknown += payers.unknown
         unread = unread or payers.unread
         chosen = _named(policies) if policies else payers.policies
-        answers += _answers(engine, chart, procedure, chosen, today)
+        answers += _answers(engine, chart, procedure, chosen, today, payers.washington_medicaid)
     return Decision(
         today,
         True,
@@ -98,11 +98,17 @@ def _named(policies: Sequence[str]) -> tuple[ApplicablePolicy, ...]:
 
 
 def _answers(
-    engine: Engine, chart: Chart, procedure: Procedure, chosen: Sequence[ApplicablePolicy], today: date
+    engine: Engine,
+    chart: Chart,
+    procedure: Procedure,
+    chosen: Sequence[ApplicablePolicy],
+    today: date,
+    washington_medicaid: tuple[str, ...],
 ) -> list[PolicyAnswer]:
     day = evidence_date(procedure.service_date, today)
     inquiries = {
-        case: Inquiry(chart, procedure, *case, procedure.policy_date, day, engine.look_back) for case in procedure.cases
+        case: Inquiry(chart, procedure, *case, procedure.policy_date, day, engine.look_back, washington_medicaid)
+        for case in procedure.cases
     }
     known: dict[tuple[str, str], dict[str, Fact]] = {case: {} for case in procedure.cases}
     given = criterion_answers(chart, engine.criteria, day) if chart.of_type("QuestionnaireResponse") else {}

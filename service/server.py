@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gunicorn.app.base import BaseApplication
+from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 
 from service.app import create_app
 from service.config import Config
@@ -15,7 +15,7 @@ THREADS = 4
 KEEP_ALIVE_S = 75
 
 
-class _Gunicorn(BaseApplication):  # type: ignore[misc]
+class _Gunicorn(BaseApplication):
     def __init__(self, config: Config, engine: Engine, host: str, port: int) -> None:
         self._service_config = config
         self._engine = engine
