@@ -106,10 +106,7 @@ def _observed(resource: Resource, chart: Chart) -> Iterator[Reading]:
             if part is not resource or "component" not in resource:
                 chart.warnings.append(f"{reference_of(resource)}: Observation.value[x] could not be read.")
             continue
-        yield Reading(
-            reference_of(resource), found, FINDING, **value, when=moment, period=time, role=role, body_site=site,
-            resource=resource,
-        )  # fmt: skip
+        yield value.reading(reference_of(resource), found, FINDING, moment, time, role, site, resource)
 
 
 def _hits(chart: Chart, concept: object) -> dict[str, Hit]:
@@ -120,31 +117,61 @@ def _has_value(resource: Resource) -> bool:
     return any(key.startswith("value") for key in resource)
 
 
-def _value(part: Resource) -> dict[str, object] | None:
-    """Return the value's parts as keyword arguments of Reading, None where nothing can be read."""
+@dataclass(frozen=True, slots=True)
+class _Value:
+    """The value part of a reading."""
+
+    value: bool | Fraction | None = None
+    concept: Resource = field(default_factory=dict)
+    low: Fraction | None = None
+    high: Fraction | None = None
+    unit: str = ""
+
+    def reading(
+        self,
+        reference: str,
+        hits: Mapping[str, Hit],
+        source: str,
+        moment: When | None,
+        period: Span,
+        role: str | None,
+        site: str,
+        resource: Resource,
+    ) -> Reading:
+        """Return the reading of this value."""
+        return Reading(
+            reference, hits, source, self.value, self.concept, self.low, self.high, self.unit, moment, period, role,
+            site, resource,
+        )  # fmt: skip
+
+
+def _value(part: Resource) -> _Value | None:
+    """Return `value[x]` of an Observation, a component or a form's answer, None where nothing can be read."""
     if isinstance(part.get("valueBoolean"), bool):
-        return {"value": part["valueBoolean"]}
+        return _Value(part["valueBoolean"])
     for member in ("valueInteger", "valueDecimal", "valueString"):
         size = number(part.get(member))
         if size is not None:
-            return {"value": size}
+            return _Value(size)
     quantity = mapping(part.get("valueQuantity"))
     size = number(quantity.get("value"))
     if size is not None:
-        unit = text(quantity.get("code")) or text(quantity.get("unit"))
-        if text(quantity.get("comparator")):
-            return (
-                {"low": size, "unit": unit} if quantity["comparator"] in (">", ">=") else {"high": size, "unit": unit}
-            )
-        return {"value": size, "unit": unit}
+        return _quantity(size, quantity)
     span = mapping(part.get("valueRange"))
-    low, high = number(mapping(span.get("low")).get("value")), number(mapping(span.get("high")).get("value"))
-    if low is not None or high is not None:
-        return {"low": low, "high": high, "unit": text(mapping(span.get("low") or span.get("high")).get("unit"))}
+    low, high = (mapping(span.get(end)) for end in ("low", "high"))
+    bounds = number(low.get("value")), number(high.get("value"))
+    if bounds != (None, None):
+        return _Value(low=bounds[0], high=bounds[1], unit=text(low.get("unit")) or text(high.get("unit")))
     concept = mapping(part.get("valueCodeableConcept")) or _as_concept(part.get("valueCoding"))
-    if concept:
-        return {"concept": concept, "value": _ordinal(concept)}
-    return None
+    return _Value(_ordinal(concept), concept) if concept else None
+
+
+def _quantity(size: Fraction, quantity: Resource) -> _Value:
+    unit = text(quantity.get("code")) or text(quantity.get("unit"))
+    comparator = text(quantity.get("comparator"))
+    if not comparator:
+        return _Value(size, unit=unit)
+    return _Value(low=size, unit=unit) if comparator.startswith(">") else _Value(high=size, unit=unit)
 
 
 def _as_concept(coding: object) -> Resource:
@@ -250,12 +277,11 @@ def _form_reading(
     found: FormAnswer,
     hits: Mapping[str, Hit],
     chart: Chart,
-    value: dict[str, object],
+    value: _Value,
     moment: When | None,
     site: str,
 ) -> Reading:
     member = "author" if list(references(found.form.get("author"))) else "source"
-    return Reading(
-        reference_of(found.form), hits, ANSWER, **value, when=moment, period=Span(moment, moment),  # type: ignore[arg-type]
-        role=author_role(chart, found.form, member), body_site=site, resource=found.form,
-    )  # fmt: skip
+    role = author_role(chart, found.form, member)
+    name = reference_of(found.form)
+    return value.reading(name, hits, ANSWER, moment, Span(moment, moment), role, site, found.form)
