@@ -147,7 +147,7 @@ def spine_imaging_on_record(inquiry: Inquiry) -> Fact:
 
 
 def contraindication_on_record(inquiry: Inquiry) -> Fact:
-    """Return whether a bleeding disorder, too few blood cells or a raised pressure in the skull is on the problem list."""
+    """Return whether a bleeding disorder, too few blood cells or a raised intracranial pressure is on record."""
     found = [
         one for one in diagnoses(inquiry, "coagulopathy", lasting=False) if not one.hit.attributes.get("shown_only")
     ]
@@ -415,10 +415,9 @@ def _words(concepts: Iterable[object]) -> Iterator[str]:
 def _empty_lists(inquiry: Inquiry) -> Iterator[Resource]:
     """Yield the allergy lists that are empty because nothing is known to be there."""
     for document, _ in inquiry.chart.coded("List", "allergy-list"):
-        usable = document.get("status") == "current" and not document.get("entry")
-        if usable and status_code(document.get("emptyReason")) == "nilknown":
-            if counts_by(when(document.get("date")), inquiry):
-                yield document
+        usable = document.get("status") == "current" and counts_by(when(document.get("date")), inquiry)
+        if usable and not document.get("entry") and status_code(document.get("emptyReason")) == "nilknown":
+            yield document
 
 
 FACTS: dict[str, Extractor] = {

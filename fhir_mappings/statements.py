@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 from fhir_mappings.inquiry import Extractor, Inquiry
 from fhir_mappings.readings import Reading
+from policies.dates import add_months
 from policies.values import Evidence, Fact, Flag, Statement
 from policies.vocabulary import load_vocabulary
 
@@ -20,6 +22,9 @@ TRIAL_STATEMENTS = frozenset(
     }
 )
 """Statements about a trial belong to the last one that began before them."""
+
+STANDS_MONTHS = {"life-expectancy-at-least-3-months": 3}
+"""Statements that hold for so many months only, from their date on: a yes is a doubt after that."""
 
 
 def statement_readings(inquiry: Inquiry, name: str) -> list[Reading]:
@@ -58,7 +63,17 @@ def stated(name: str, inquiry: Inquiry) -> Fact:
     statements = tuple(
         statement_of(one, f"{label}: {'yes' if one.value else 'no'}", inquiry.evidence_date) for one in readings
     )
+    statements = tuple(_still_standing(name, one, inquiry) for one in statements)
     return Fact(Flag(statements), tuple(item for one in statements for item in one.evidence), _note(label, statements))
+
+
+def _still_standing(name: str, statement: Statement, inquiry: Inquiry) -> Statement:
+    months = STANDS_MONTHS.get(name)
+    if months is None or not statement.value or statement.doubt:
+        return statement
+    if statement.on is None or add_months(statement.on, months) >= inquiry.evidence_date:
+        return statement
+    return replace(statement, doubt=f"The statement of {statement.on.isoformat()} held for {months} months.")
 
 
 def _note(label: str, statements: tuple[Statement, ...]) -> str:
