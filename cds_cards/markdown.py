@@ -15,8 +15,9 @@ ELLIPSIS = "…"
 
 def plain(text: str) -> str:
     """Return the text on one line, without control, bidirectional and other invisible characters."""
-    visible = "".join(" " if unicodedata.category(one) in _HIDDEN else one for one in text)
-    return " ".join(visible.split())
+    if not text.isprintable():
+        text = "".join(" " if unicodedata.category(one) in _HIDDEN else one for one in text)
+    return " ".join(text.split())
 
 
 def escaped(text: str) -> str:

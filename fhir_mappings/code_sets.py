@@ -13,6 +13,7 @@ import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -21,6 +22,7 @@ import yaml
 
 DATA_DIRECTORY: Final = Path(__file__).with_name("value_sets")
 
+MOST_CODES_KEPT: Final = 20_000
 _ICD: Final = "icd-10-cm"
 _FINDING: Final = "finding"
 _UPPER_CASE_SYSTEMS: Final = frozenset({_ICD, "cpt", "hcpcs"})
@@ -191,6 +193,8 @@ class ValueSets:
         self._systems = systems
         self._findings = {finding.code: finding for finding in findings}
         self._index = _Index(self._sets.values())
+        # Charts repeat their codes: the same few hundred are asked again and again.
+        self._looked_up = lru_cache(maxsize=MOST_CODES_KEPT)(self._look_up)
         self._word_patterns = {name: _whole_words(s.words) for name, s in self._sets.items() if s.words}
         self.drugs = Drugs(self, drugs, forms)
 
@@ -315,10 +319,13 @@ class ValueSets:
         """Return the short key of a code system (``cpt``, ``snomed``, …), ``None`` for one that is not known."""
         return self._systems.key(uri)
 
-    def _matches(self, coding: Mapping[str, Any]) -> dict[str, Code]:
+    def _matches(self, coding: Mapping[str, Any]) -> Mapping[str, Code]:
         system, code = coding.get("system"), coding.get("code")
-        if not isinstance(code, str):
+        if not isinstance(code, str) or not isinstance(system, str):
             return {}
+        return self._looked_up(system, code)
+
+    def _look_up(self, system: str, code: str) -> Mapping[str, Code]:
         key = self._systems.key(system)
         return self._index.matches(key, _normal_code(key, code)) if key else {}
 
