@@ -37,10 +37,14 @@ _WARNING = frozenset({DeterminationKind.INCOMPLETE, DeterminationKind.NOT_SATISF
 
 @dataclass(frozen=True, slots=True)
 class CardSettings:
-    """How cards are made: whether a complete chart is shown, and the EHR's base URL for links to evidence."""
+    """How cards are made: whether a complete chart is shown, and the EHR's base URL for links to evidence.
+
+    `only_gaps`  while the order is still being written: a card only where something is open, and never more than info
+    """
 
     when_complete: str = "silent"
     server: str = ""
+    only_gaps: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,8 @@ def cards(
 
 
 def _is_shown(procedure: Procedure, settings: CardSettings) -> bool:
+    if settings.only_gaps:
+        return any(one.gaps or one.kind is DeterminationKind.NOT_SATISFIED for one in procedure.determinations)
     if settings.when_complete == "info":
         return True
     return any(one.kind not in _QUIET or _text_unconfirmed(one) for one in procedure.determinations)
@@ -77,7 +83,7 @@ def card(procedure: Procedure, settings: CardSettings, warnings: Sequence[str] =
         "uuid": str(uuid.uuid4()),
         "summary": cut(summary(procedure.determinations), SUMMARY_LENGTH),
         "detail": detail(procedure, settings, warnings),
-        "indicator": indicator(procedure.determinations),
+        "indicator": "info" if settings.only_gaps else indicator(procedure.determinations),
         "source": _source(first),
     }
 

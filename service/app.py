@@ -22,7 +22,12 @@ from service.hook_requests import HookRequest, hook_request
 from service.pipeline import Decision, decide
 from service.records import read_records
 
-ORDER_SIGN = "pumpcheck-order-sign"
+SERVICES = {"order-sign": "pumpcheck-order-sign", "order-select": "pumpcheck-order-select"}
+"""The hooks that are answered, each by a service id of its own."""
+TITLES = {
+    "order-sign": "PumpCheck: intrathecal drug pump and trial",
+    "order-select": "PumpCheck: intrathecal drug pump and trial, while ordering",
+}
 JSON = "application/json"
 log = logging.getLogger("pumpcheck")
 
@@ -36,22 +41,22 @@ def create_app(config: Config, engine: Engine | None = None, today: Today = real
     app.register_error_handler(ServiceError, _service_error)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _unexpected)
-    discovery = dump({"services": [_order_sign_entry(ready)]})
+    discovery = dump({"services": [_service_entry(ready, hook) for hook in SERVICES]})
 
     @app.get("/cds-services")
     def services() -> Response:
         """Answer discovery."""
         return Response(discovery, mimetype=JSON)
 
-    @app.post(f"/cds-services/{ORDER_SIGN}")
+    @app.post(f"/cds-services/{SERVICES['order-sign']}")
     def order_sign() -> Response:
         """Answer the order-sign hook."""
-        begun = time.perf_counter()
-        call = hook_request(_body(), "order-sign")
-        decision = answer(ready, call, today)
-        response = _json({"cards": card_list(ready, call, decision)})
-        _log_call(call, decision, begun)
-        return response
+        return _called(ready, "order-sign", today)
+
+    @app.post(f"/cds-services/{SERVICES['order-select']}")
+    def order_select() -> Response:
+        """Answer the order-select hook."""
+        return _called(ready, "order-select", today)
 
     @app.get("/healthz")
     def health() -> Response:
@@ -61,13 +66,23 @@ def create_app(config: Config, engine: Engine | None = None, today: Today = real
     return app
 
 
+def _called(engine: Engine, hook: str, today: Today) -> Response:
+    begun = time.perf_counter()
+    call = hook_request(_body(), hook)
+    decision = answer(engine, call, today)
+    response = _json({"cards": card_list(engine, call, decision)})
+    _log_call(call, decision, begun)
+    return response
+
+
 def answer(engine: Engine, call: HookRequest, today: Today) -> Decision:
     """Return the decision for one call. Raises MissingData where no Coverage could be read."""
     day = today()
     if not may_concern(call.orders, engine.sets):
         return Decision(day, False)
     records = read_records(call, engine.queries, _reader(engine, call))
-    decision = decide(engine, records, day)
+    selections = call.selections if call.hook == "order-select" else None
+    decision = decide(engine, records, day, selections=selections)
     if decision.coverage_unread and not decision.answers:
         raise MissingData(
             "The patient's Coverage could not be read: prefetch key `coverages` is missing or failed, and the FHIR "
@@ -85,20 +100,21 @@ def _reader(engine: Engine, call: HookRequest) -> FhirReader | None:
 
 def card_list(engine: Engine, call: HookRequest, decision: Decision) -> list[Any]:
     """Return the cards of a decision."""
-    settings = CardSettings(engine.config.cards.when_complete, call.server)
+    early = call.hook == "order-select"
+    settings = CardSettings("silent" if early else engine.config.cards.when_complete, call.server, only_gaps=early)
     made = cards(
         (Procedure(one.payer, one.determinations, one.notes) for one in decision.answers), settings, decision.warnings
     )
-    if decision.unknown_payers and decision.shows_unknown_payers:
+    if decision.unknown_payers and decision.shows_unknown_payers and not early:
         made.append(unknown_payer_card(decision.unknown_payers, engine.payers.labels))
     return [without_empty(card) for card in made]
 
 
-def _order_sign_entry(engine: Engine) -> dict[str, Any]:
+def _service_entry(engine: Engine, hook: str) -> dict[str, Any]:
     return {
-        "hook": "order-sign",
-        "id": ORDER_SIGN,
-        "title": "PumpCheck: intrathecal drug pump and trial",
+        "hook": hook,
+        "id": SERVICES[hook],
+        "title": TITLES[hook],
         "description": (
             "Before an order for an intrathecal drug pump or its trial is signed: which criteria of the payer's "
             "policy the chart documents, which it does not, and how to close the gap."
@@ -159,4 +175,4 @@ def _log_call(call: HookRequest, decision: Decision, begun: float) -> None:
         ],
         "ms": round((time.perf_counter() - begun) * 1000, 1),
     }
-    log.info("order-sign", extra={"fields": fields})
+    log.info(call.hook, extra={"fields": fields})

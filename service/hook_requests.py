@@ -10,6 +10,7 @@ from fhir_mappings.chart import Located, concerns
 from fhir_mappings.resources import reference_of, text
 from service.errors import BadRequest
 
+ORDER_SIGN, ORDER_SELECT = "order-sign", "order-select"
 ORDER_TYPES = frozenset({"ServiceRequest", "DeviceRequest", "MedicationRequest"})
 
 
@@ -42,7 +43,7 @@ def hook_request(body: Any, hook: str) -> HookRequest:
     """Return the request of a parsed body. Raises BadRequest that names the field.
 
     Required are `hook`, `hookInstance`, `context.userId`, `context.patientId` and `context.draftOrders`
-    (CDS Hooks 2.0 "Calling a CDS Service"; hook order-sign 1.0).
+    (CDS Hooks 2.0 "Calling a CDS Service"; hooks order-sign and order-select 1.0), for order-select `selections` too.
     """
     members = _object(body, "body")
     if _text(members, "hook") != hook:
@@ -56,6 +57,7 @@ def hook_request(body: Any, hook: str) -> HookRequest:
         raise BadRequest("`prefetch` is no object.", "prefetch")
     orders, warnings = draft_orders(context.get("draftOrders"))
     _refuse_other_patient(orders, prefetch or {}, patient_id)
+    selections = _selections(context) if hook == ORDER_SELECT else ()
     server = members.get("fhirServer")
     access, doubts = _access(members, patient_id)
     return HookRequest(
@@ -67,9 +69,20 @@ def hook_request(body: Any, hook: str) -> HookRequest:
         prefetch or {},
         server.rstrip("/") if isinstance(server, str) else "",
         access,
-        (),
+        selections,
         (*warnings, *doubts),
     )
+
+
+def _selections(context: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the references in `context.selections` (hook order-select 1.0). Raises BadRequest."""
+    where = "context.selections"
+    selections = context.get("selections")
+    if selections is None:
+        raise BadRequest(f"`{where}` is missing.", where)
+    if not isinstance(selections, list) or not all(isinstance(one, str) for one in selections):
+        raise BadRequest(f"`{where}` is no list of references.", where)
+    return tuple(selections)
 
 
 def draft_orders(bundle: Any) -> tuple[tuple[Located, ...], list[str]]:

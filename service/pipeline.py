@@ -61,13 +61,17 @@ def decide(
     *,
     policies: Sequence[str] = (),
     applicable: Applicable | None = None,
+    selections: Sequence[str] | None = None,
 ) -> Decision:
     """Return what every applicable policy says of every procedure ordered.
 
     `policies` evaluates exactly these, `applicable` stands in for the patient's coverage.
+    With `selections` only procedures that hold a selected order are answered.
     """
     chart = build_chart(records.resources, records.patient_id, engine.sets, records.unread)
     found, doubts = procedures(records.orders, chart, today)
+    if selections is not None:
+        found = tuple(one for one in found if set(one.references) & set(selections))
     if not found:
         return Decision(today, False, warnings=_warnings(records, doubts))
     answers: list[PolicyAnswer] = []
