@@ -198,7 +198,7 @@ def test_a_cancer_code_on_the_order_alone_is_a_doubt() -> None:
     ],
 )
 def test_origin_of_spasticity(system: str, code: str, expected: str) -> None:
-    """Brain and cord are origins, multiple sclerosis either; a fresh injury is a doubt, spasticity alone says nothing."""
+    """Brain and cord are origins, multiple sclerosis is either; a fresh injury is a doubt, spasticity says nothing."""
     chart = Builder(TODAY)
     chart.condition(system, code)
     assert says(found(ORIGIN, chart)) == expected
