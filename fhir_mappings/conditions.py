@@ -184,6 +184,11 @@ def record_fact(
     return Fact(Flag((Statement(False, evidence=denied_by),)), denied_by, none_found)
 
 
+def _beside(evidence: Iterable[Evidence]) -> str:
+    told = (f"{item.summary}{f', {item.date[:10]}' if item.date else ''}" for item in evidence)
+    return "; ".join(dict.fromkeys(told))
+
+
 def diagnosis_fact(
     inquiry: Inquiry,
     found: list[Diagnosis],
@@ -201,6 +206,6 @@ def diagnosis_fact(
     statements = [*(one.statement(doubt(one)) for one in active), *more]
     refuted = tuple(one.evidence for one in standing(found, Standing.REFUTED))
     others = tuple(item for one in more for item in one.evidence)
-    told = "; ".join(part for part in (named(active), "; ".join(item.summary for item in others)) if part)
+    told = "; ".join(part for part in (named(active), _beside(others)) if part)
     none_found = " ".join(part for part in (f"No {what} on record.", near_misses(found)) if part)
     return record_fact(inquiry, statements, types, found=told, none_found=none_found, denied_by=refuted)

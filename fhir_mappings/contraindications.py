@@ -62,7 +62,8 @@ def _infection_doubt(diagnosis: Diagnosis) -> str:
 
 def _antibiotics(inquiry: Inquiry) -> Iterator[Statement]:
     for resource in inquiry.chart.of_type("MedicationRequest", "MedicationAdministration"):
-        if _by_vein(resource, inquiry) and _is_running(resource, inquiry):
+        running = _is_running(resource, inquiry) and not _was_left_open(resource, inquiry)
+        if running and _by_vein(resource, inquiry):
             name = _antibiotic(medication_concept(inquiry, resource), inquiry)
             if name:
                 evidence = Evidence(reference_of(resource), _day_of(resource), f"{name} by vein")
@@ -96,6 +97,14 @@ def _is_running(resource: Resource, inquiry: Inquiry) -> bool:
         status == "active" and resource.get("intent") in ORDER_INTENTS and resource.get("doNotPerform") is not True
     )
     return ordered and _covers(_ordered_period(resource), day)
+
+
+def _was_left_open(resource: Resource, inquiry: Inquiry) -> bool:
+    """Return whether an order without an end was written so long ago that nobody closed it."""
+    period = _ordered_period(resource)
+    oldest = inquiry.evidence_date - timedelta(days=inquiry.look_back.scores)
+    is_order = resource.get("resourceType") == "MedicationRequest"
+    return is_order and period.end is None and period.start is not None and period.start.last < oldest
 
 
 def _ordered_period(resource: Resource) -> Span:

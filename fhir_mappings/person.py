@@ -302,8 +302,15 @@ def _care_records(inquiry: Inquiry, *, prognosis: bool) -> list[Statement]:
     records += list(dated_records(inquiry, inquiry.chart.coded("Encounter", name)))
     records += list(dated_records(inquiry, _discharges(inquiry, name)))
     records += list(dated_records(inquiry, inquiry.chart.coded("ServiceRequest", name)))
-    found += [(one.hit, one.statement()) for one in records if _took_place(one.resource)]
+    held = [
+        one for one in records if _took_place(one.resource) and not (prognosis and _is_long_past(one.when, inquiry))
+    ]
+    found += [(one.hit, one.statement()) for one in held]
     return [statement for hit, statement in found if not prognosis or hit.attributes.get("prognosis") is not False]
+
+
+def _is_long_past(dated: When | None, inquiry: Inquiry) -> bool:
+    return dated is not None and add_months(dated.last, inquiry.look_back.statement_months) < inquiry.evidence_date
 
 
 def _discharges(inquiry: Inquiry, name: str) -> Iterator[tuple[Resource, Hit]]:

@@ -223,6 +223,15 @@ def test_hospice_without_a_figure_is_for_review(kind: str) -> None:
     assert found.evidence
 
 
+@pytest.mark.parametrize(("start", "expected"), [("2025-06-01", (0, 3)), ("2025-05-31", None)])
+def test_hospice_care_of_long_ago_is_no_hint(start: str, expected: tuple[int, int] | None) -> None:
+    """Hospice care of more than twelve months ago is shown as illness and says nothing of the time that is left."""
+    chart = Builder(TODAY)
+    chart.procedure("snomed", "385763009", start=start)
+    assert bounds(fact(FACTS[MONTHS], chart)) == expected
+    assert isinstance(fact(FACTS["advanced-illness-on-record"], chart).value, Flag)
+
+
 def test_a_figure_outweighs_hospice() -> None:
     """With a figure on record hospice raises no doubt."""
     chart = hospice("Procedure")
