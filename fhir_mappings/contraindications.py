@@ -93,9 +93,8 @@ def _is_running(resource: Resource, inquiry: Inquiry) -> bool:
         if begun is None or not begun.possibly_by(day):
             return False
         return status == "in-progress" or (status == "completed" and last is not None and last.last >= day - LAST_DOSE)
-    ordered = (
-        status == "active" and resource.get("intent") in ORDER_INTENTS and resource.get("doNotPerform") is not True
-    )
+    intent = text(resource.get("intent"))
+    ordered = status == "active" and intent in ORDER_INTENTS and resource.get("doNotPerform") is not True
     return ordered and _covers(_ordered_period(resource), day)
 
 

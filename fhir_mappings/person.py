@@ -19,7 +19,7 @@ from fhir_mappings.records import (
     done_procedures,
     late_doubt,
 )
-from fhir_mappings.resources import Resource, concept_text, mapping, reference_of
+from fhir_mappings.resources import Resource, concept_text, mapping, reference_of, text
 from fhir_mappings.times import When, when
 from policies.dates import add_months, whole_months, years_on
 from policies.values import PATIENT, Evidence, Fact, Flag, Measure, Statement
@@ -323,9 +323,9 @@ def _discharges(inquiry: Inquiry, name: str) -> Iterator[tuple[Resource, Hit]]:
 def _took_place(resource: Resource) -> bool:
     kind = resource.get("resourceType")
     if kind == "Encounter":
-        return resource.get("status") in ENCOUNTER_STATUS
+        return text(resource.get("status")) in ENCOUNTER_STATUS
     if kind == "ServiceRequest":
-        ordered = resource.get("status") in ORDER_STATUS and resource.get("intent") in ORDER_INTENTS
+        ordered = text(resource.get("status")) in ORDER_STATUS and text(resource.get("intent")) in ORDER_INTENTS
         return ordered and resource.get("doNotPerform") is not True
     return True
 

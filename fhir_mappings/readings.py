@@ -84,7 +84,7 @@ def readings_of(resource: Resource, chart: Chart) -> Iterator[Reading]:
 
 
 def _observed(resource: Resource, chart: Chart) -> Iterator[Reading]:
-    if resource.get("status") not in OBSERVATION_COUNTS:
+    if text(resource.get("status")) not in OBSERVATION_COUNTS:
         return
     hits = _hits(chart, resource.get("code"))
     parts = [(hits, resource)] if hits else []
@@ -201,7 +201,7 @@ class FormAnswer:
 
 def form_answers(resource: Resource) -> Iterator[FormAnswer]:
     """Yield the answered items of a completed or amended QuestionnaireResponse, at any depth."""
-    if resource.get("status") in FORM_COUNTS:
+    if text(resource.get("status")) in FORM_COUNTS:
         yield from _walk(resource, resource.get("item"))
 
 

@@ -87,7 +87,7 @@ def record_date(resource: Resource) -> When | None:
 def done_procedures(inquiry: Inquiry, *value_sets: str) -> list[Record]:
     """Return the completed Procedures whose code a value set holds."""
     pairs = inquiry.chart.coded("Procedure", *value_sets)
-    return list(dated_records(inquiry, [pair for pair in pairs if pair[0].get("status") in DONE_PROCEDURE]))
+    return list(dated_records(inquiry, [pair for pair in pairs if text(pair[0].get("status")) in DONE_PROCEDURE]))
 
 
 def documents(inquiry: Inquiry, *value_sets: str) -> list[Record]:
@@ -100,7 +100,7 @@ def documents(inquiry: Inquiry, *value_sets: str) -> list[Record]:
 def is_on_file(resource: Resource) -> bool:
     """Return whether a DocumentReference is current and signed, or a DiagnosticReport final."""
     if resource.get("resourceType") == "DiagnosticReport":
-        return resource.get("status") in REPORT_STATUS
+        return text(resource.get("status")) in REPORT_STATUS
     return resource.get("status") == "current" and text(resource.get("docStatus")) in DOCUMENT_STATUS
 
 

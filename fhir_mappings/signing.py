@@ -374,13 +374,13 @@ class Signing:
 
     def read(self, resource: Resource) -> OrderReading | None:
         """Return another order, such as one that an order replaces; None where it is none or an error."""
-        if resource.get("resourceType") not in ORDER_TYPES or resource.get("status") == "entered-in-error":
+        if text(resource.get("resourceType")) not in ORDER_TYPES or resource.get("status") == "entered-in-error":
             return None
         return OrderReading(resource, self.sets, self.resolver)
 
 
 def _is_live(resource: Resource) -> bool:
-    if resource.get("resourceType") not in ORDER_TYPES:
+    if text(resource.get("resourceType")) not in ORDER_TYPES:
         return False
     return text(resource.get("status")) not in ENDED and resource.get("doNotPerform") is not True
 

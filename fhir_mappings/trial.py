@@ -285,7 +285,7 @@ class _Search:
         return [
             given
             for resource in self._chart.of_type("MedicationAdministration")
-            if resource.get("status") in _GIVEN and (given := self._given(resource)) is not None
+            if text(resource.get("status")) in _GIVEN and (given := self._given(resource)) is not None
         ]
 
     def _given(self, resource: Resource) -> _Given | None:

@@ -103,11 +103,19 @@ def card_list(engine: Engine, call: HookRequest, decision: Decision) -> list[Any
     early = call.hook == "order-select"
     settings = CardSettings("silent" if early else engine.config.cards.when_complete, call.server, only_gaps=early)
     made = cards(
-        (Procedure(one.payer, one.determinations, one.notes) for one in decision.answers), settings, decision.warnings
+        (Procedure(one.payer, one.determinations, one.notes) for one in decision.answers),
+        settings,
+        [*_unread(decision), *decision.warnings],
     )
     if decision.unknown_payers and decision.shows_unknown_payers and not early:
         made.append(unknown_payer_card(decision.unknown_payers, engine.payers.labels))
     return [without_empty(card) for card in made]
+
+
+def _unread(decision: Decision) -> list[str]:
+    if not decision.unread:
+        return []
+    return [f"Could not be read: {', '.join(decision.unread)}. Criteria that need them are left to review."]
 
 
 def _service_entry(engine: Engine, hook: str) -> dict[str, Any]:

@@ -84,7 +84,7 @@ def _patient_id(located: Sequence[Located]) -> str:
     subjects = {
         target.rpartition("/")[2]
         for one in located
-        if one.resource.get("resourceType") in ORDER_TYPES
+        if text(one.resource.get("resourceType")) in ORDER_TYPES
         for target in [text(subject.get("reference")) for subject in items(one.resource.get("subject"))]
     }
     chosen = [own for own in ids if own in subjects]

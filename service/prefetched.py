@@ -72,7 +72,7 @@ def found_in(value: Any, where: str) -> Found:
 
 
 def _is_final(outcome: Mapping[str, Any]) -> bool:
-    return any(issue.get("code") in FINAL_ISSUES for issue in items(outcome.get("issue")))
+    return any(text(issue.get("code")) in FINAL_ISSUES for issue in items(outcome.get("issue")))
 
 
 def _in_bundle(bundle: Mapping[str, Any], where: str) -> Found:
