@@ -14,6 +14,7 @@ from fhir_mappings.orders import Procedure
 from policies.values import Evidence, Fact, Flag, Statement
 
 if TYPE_CHECKING:
+    from fhir_mappings.therapy_records import TherapyRecords
     from fhir_mappings.trial import TrialHistory
 
 
@@ -60,6 +61,13 @@ class Inquiry:
         from fhir_mappings.trial import trial_history
 
         return trial_history(self)
+
+    @cached_property
+    def therapies(self) -> TherapyRecords:
+        """Return what drugs were taken, which visits attended, and how it went."""
+        from fhir_mappings.therapy_records import TherapyRecords
+
+        return TherapyRecords(self)
 
     def unread(self, *types: str) -> tuple[str, ...]:
         """Return those of the resource types that could not be read."""
