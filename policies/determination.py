@@ -263,6 +263,8 @@ def criterion_result(leaf: Leaf, reading: Reading, answer: Flag | None) -> Crite
     if leaf.ceiling and status is Status.MET:
         status = leaf.ceiling
         why = (*why, "The policy leaves this to a reviewer.")
+    if leaf.review_when and status is Status.MET and see(leaf.review_when, reading).verdict is not Verdict.NO:
+        status, why = Status.NEEDS_REVIEW, (*why, leaf.review_why)
     return CriterionResult(leaf, status, _sentences(why), found.evidence)
 
 
@@ -282,7 +284,7 @@ def _from_facts(leaf: Leaf, reading: Reading) -> _Found:
         why = tuple(text for text in (*seen.why, rule.why) if text)
         if seen.verdict is Verdict.YES:
             return _Found(rule.status, why, seen.evidence, rule.status is not Status.NEEDS_REVIEW or rule.confirmable)
-        against = rule.status in (Status.NOT_MET, Status.NOT_APPLICABLE)
+        against = rule.status is Status.NOT_MET or _contradicted(leaf, reading)
         settled = seen.verdict is Verdict.MAYBE and not against
         return _Found(Status.NEEDS_REVIEW, why, seen.evidence, settled)
     facts = [reading.fact(name) for name in leaf.facts]
@@ -290,6 +292,12 @@ def _from_facts(leaf: Leaf, reading: Reading) -> _Found:
     enough = tuple(text for rule in leaf.rules for text in _enough_on(rule.when, reading))
     evidence = tuple(dict.fromkeys(item for fact in facts if fact.note for item in fact.evidence))
     return _Found(Status.NOT_DOCUMENTED, (*near, *enough, f"Needed: {leaf.expects}."), evidence)
+
+
+def _contradicted(leaf: Leaf, reading: Reading) -> bool:
+    """Return whether the chart denies the criterion for sure: an answer does not outweigh that."""
+    against = (rule.when for rule in leaf.rules if rule.status is Status.NOT_MET)
+    return any(see(when, reading).verdict in (Verdict.YES, Verdict.CLASH) for when in against)
 
 
 def _enough_on(condition: Condition, reading: Reading) -> tuple[str, ...]:

@@ -74,7 +74,8 @@ OPERATORS: Mapping[str, str] = {
 """Every operator and the type of fact it can be asked of."""
 
 _LEAF_REQUIRED = ("label", "cite", "expects", "to_do")
-_LEAF_OPTIONAL = ("rules", "fact", "by", "or_still", "answer", "ceiling", "reading", "evidence", *OPERATORS)
+_LEAF_SAYS = ("answer", "ceiling", "at_best_review", "reading", "evidence")
+_LEAF_OPTIONAL = ("rules", "fact", "by", "or_still", *_LEAF_SAYS, *OPERATORS)
 
 
 def load_policies(vocabulary: Vocabulary, library: Path = LIBRARY) -> tuple[Policy, ...]:
@@ -189,6 +190,7 @@ class _PolicyReader:
     def _leaf(self, leaf_id: str, place: Place) -> Leaf:
         members = place.mapping(_LEAF_REQUIRED, _LEAF_OPTIONAL)
         cite = members["cite"].mapping(("section", "says"), ())
+        review = members["at_best_review"].mapping(("when", "why"), ()) if "at_best_review" in members else {}
         return Leaf(
             id=leaf_id,
             label=members["label"].text(),
@@ -198,6 +200,8 @@ class _PolicyReader:
             rules=self._rules(place, members),
             answer=self._answer(members.get("answer")),
             ceiling=Status(members["ceiling"].word("needs-review")) if "ceiling" in members else None,
+            review_when=self._condition(review["when"]) if review else None,
+            review_why=optional_text(review, "why"),
             reading=optional_text(members, "reading"),
             evidence=members["evidence"].texts() if "evidence" in members else (),
         )

@@ -72,7 +72,8 @@ class Leaf:
     """One criterion.
 
     `rules` are tried in order; the first that holds, or may hold, decides. None: `not-documented`.
-    `ceiling` is the best status that any evidence can give. `reading` says which of two honest readings was taken.
+    `ceiling` is the best status that any evidence can give; `review_when` sets it for the cases where its condition
+    holds or may hold, and `review_why` says why. `reading` says which of two honest readings was taken.
     """
 
     id: str
@@ -83,6 +84,8 @@ class Leaf:
     rules: tuple[Rule, ...]
     answer: AnswerRule = AnswerRule()
     ceiling: Status | None = None
+    review_when: Condition | None = None
+    review_why: str = ""
     reading: str = ""
     evidence: tuple[str, ...] = ()
 
@@ -94,7 +97,8 @@ class Leaf:
     @property
     def facts(self) -> tuple[str, ...]:
         """Return the facts that the rules read, in order."""
-        return tuple(dict.fromkeys(name for rule in self.rules for name in facts_named(rule.when)))
+        conditions = [rule.when for rule in self.rules] + ([self.review_when] if self.review_when else [])
+        return tuple(dict.fromkeys(name for condition in conditions for name in facts_named(condition)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +223,7 @@ class Policy:
     def facts(self) -> frozenset[str]:
         """Return every fact that any rule of this policy reads."""
         conditions = [rule.when for leaf in self.leaves.values() for rule in leaf.rules]
+        conditions += [leaf.review_when for leaf in self.leaves.values() if leaf.review_when]
         conditions += [rule.when for rule in self.scope]
         conditions += [rule.when for rule in self.cautions if rule.when]
         conditions += [

@@ -111,6 +111,8 @@ def _leaf(leaf: Leaf, vocabulary: Vocabulary) -> str:
     lines.append("  Else not-documented.")
     if leaf.ceiling:
         lines.append(f"  At best {leaf.ceiling.value}.")
+    if leaf.review_when:
+        lines.append(f"  At best needs-review when {condition_words(leaf.review_when, vocabulary)}.")
     if not leaf.answer.proves:
         lines.append("  A form's bare yes does not prove it.")
     lines.append(f"  To do: {leaf.to_do}")
