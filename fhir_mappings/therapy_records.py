@@ -130,6 +130,11 @@ class TherapyRecords:
         return self.visits(PHYSICAL, *EXERCISE_SETS)
 
     @property
+    def evaluations(self) -> list[Visit]:
+        """Return the evaluations for physical therapy; alone they are none."""
+        return [visit for visit in self.visits(PHYSICAL, "pt-evaluation") if visit.attended]
+
+    @property
     def behavioural(self) -> list[Visit]:
         """Return the visits of behavioural therapy."""
         return self.visits(BEHAVIOURAL, *BEHAVIOURAL_SETS)
@@ -211,9 +216,7 @@ def _procedure_outcome(inquiry: Inquiry, resource: Resource, status: str) -> str
     return "" if status == "not-done" and found != CONTRAINDICATED else found
 
 
-def _visit_stretch(
-    inquiry: Inquiry, kind: str, what: str, time: Span, status: str, reference: str
-) -> Stretch | None:
+def _visit_stretch(inquiry: Inquiry, kind: str, what: str, time: Span, status: str, reference: str) -> Stretch | None:
     on = inquiry.evidence_date
     if time.start is None:
         return None
@@ -297,9 +300,7 @@ def _allergy(inquiry: Inquiry, entry: Resource) -> Allergy | None:
     concepts = [entry.get("code"), *(one.get("substance") for one in items(entry.get("reaction")))]
     drugs = inquiry.sets.drugs
     ingredients = frozenset(name for concept in concepts for name in drugs.identify(concept))
-    in_words = next(
-        (word for one in concepts if (word := inquiry.sets.mentioned(concept_text(one), OPIOID_CLASS))), ""
-    )
+    in_words = next((word for one in concepts if (word := inquiry.sets.mentioned(concept_text(one), OPIOID_CLASS))), "")
     coded = any(inquiry.sets.find(one, OPIOID_CLASS) for one in concepts)
     if not ingredients and not coded and not in_words:
         return None
