@@ -415,12 +415,12 @@ class Drugs:
 
 def codings_of(concept: object) -> tuple[Mapping[str, Any], ...]:
     """Return the codings of a CodeableConcept, or the Coding itself; whatever is malformed is left out."""
-    if not isinstance(concept, Mapping):
+    if not isinstance(concept, dict):
         return ()
     if "coding" not in concept:
         return (concept,) if "code" in concept else ()
     codings = concept["coding"]
-    return tuple(c for c in codings if isinstance(c, Mapping)) if isinstance(codings, list | tuple) else ()
+    return tuple(c for c in codings if isinstance(c, dict)) if isinstance(codings, list | tuple) else ()
 
 
 class _Systems:

@@ -1,4 +1,4 @@
-"""Small readers for FHIR JSON as it comes: whatever has the wrong type reads as absent."""
+"""Small readers for FHIR JSON as it comes (dicts and lists): whatever has the wrong type reads as absent."""
 
 from __future__ import annotations
 
@@ -13,22 +13,25 @@ EMPTY: Resource = {}
 
 def mapping(value: object) -> Resource:
     """Return the value where it is an object, else an empty one."""
-    return value if isinstance(value, Mapping) else EMPTY
+    return value if isinstance(value, dict) else EMPTY
 
 
 def items(value: object) -> Iterator[Resource]:
     """Yield the objects of a list; an object where a list is expected counts as its only member."""
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         yield value
     elif isinstance(value, list):
         for item in value:
-            if isinstance(item, Mapping):
+            if isinstance(item, dict):
                 yield item
 
 
 def text(value: object) -> str:
     """Return a text with single spaces, empty for anything else."""
-    return " ".join(value.split()) if isinstance(value, str) else ""
+    if not isinstance(value, str):
+        return ""
+    words = value.split()
+    return value if len(words) == 1 and len(words[0]) == len(value) else " ".join(words)
 
 
 def concept_text(concept: object) -> str:

@@ -58,7 +58,7 @@ def found_in(value: Any, where: str) -> Found:
     """Return the state and resources of a prefetch value or a FHIR server's answer."""
     if value is None:
         return Found(State.EMPTY)
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         return Found(State.FAILED, warnings=(f"{where} is no resource: not read.",))
     kind = text(value.get("resourceType"))
     if kind == "OperationOutcome":
@@ -81,8 +81,8 @@ def _in_bundle(bundle: Mapping[str, Any], where: str) -> Found:
         return Found(State.FAILED, warnings=(f"{where}.entry is no list: not read.",))
     resources, warnings, partial = [], [], False
     for index, entry in enumerate(entries or ()):
-        resource = entry.get("resource") if isinstance(entry, Mapping) else None
-        if not isinstance(resource, Mapping) or not text(resource.get("resourceType")):
+        resource = entry.get("resource") if isinstance(entry, dict) else None
+        if not isinstance(resource, dict) or not text(resource.get("resourceType")):
             warnings.append(f"{where}.entry[{index}].resource is no resource: not read.")
         elif resource["resourceType"] == "OperationOutcome":
             partial = partial or _is_error(resource)
