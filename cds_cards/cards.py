@@ -16,6 +16,7 @@ from policies.values import Evidence, Fact
 
 SUMMARY_LENGTH = 139
 EVIDENCE_SHOWN = 3
+BESIDE_SHOWN = 5
 NO_DECISION = "This compares the chart with the policy text. It is no coverage decision."
 
 PHASE_WORDS = {
@@ -193,10 +194,15 @@ def _determination(one: Determination, settings: CardSettings, procedure: Proced
         "Does not apply",
         [_line(result, settings) for result in one.results if result.status is Status.NOT_APPLICABLE],
     )
-    if not one.results:
-        parts += _bullets("In the chart", [_shown(fact, settings) for _, fact in one.shown])
+    parts += _bullets("Also in the chart", [_shown(fact, settings) for fact in _beside(one)])
     parts += _bullets("Note", [escaped(caution.text) for caution in one.cautions if not caution.caps])
     return parts
+
+
+def _beside(one: Determination) -> list[Fact]:
+    """Return the facts that the policy wants shown and that no criterion has told already."""
+    told = " ".join(result.why for result in one.results)
+    return [fact for _, fact in one.shown if fact.note and fact.note not in told][:BESIDE_SHOWN]
 
 
 def _steps(title: str, results: Sequence[CriterionResult], settings: CardSettings) -> list[str]:
@@ -235,12 +241,14 @@ def _bullets(title: str, lines: Sequence[str]) -> list[str]:
 
 
 def _links(evidence: Sequence[Evidence], settings: CardSettings) -> str:
+    if urlsplit(settings.server).scheme not in ("http", "https"):
+        return ""
     return ", ".join(dict.fromkeys(_link(one, settings) for one in evidence[:EVIDENCE_SHOWN]))
 
 
 def _link(one: Evidence, settings: CardSettings) -> str:
     words = escaped(" ".join(part for part in (cut(one.summary, 60) or one.reference, one.date[:10]) if part))
-    if urlsplit(settings.server).scheme not in ("http", "https") or "/" not in one.reference:
+    if "/" not in one.reference:
         return words
     return f"[{words}]({settings.server}/{quote(one.reference, safe='/')})"
 

@@ -281,7 +281,8 @@ def _from_facts(leaf: Leaf, reading: Reading) -> _Found:
         seen = see(rule.when, reading)
         if seen.verdict is Verdict.NO:
             continue
-        why = tuple(text for text in (*seen.why, rule.why) if text)
+        needed = f"Needed: {leaf.expects}." if rule.status is Status.NOT_MET else ""
+        why = tuple(text for text in (*seen.why, rule.why, needed) if text)
         if seen.verdict is Verdict.YES:
             return _Found(rule.status, why, seen.evidence, rule.status is not Status.NEEDS_REVIEW or rule.confirmable)
         against = rule.status is Status.NOT_MET or _contradicted(leaf, reading)
