@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 Resource = Mapping[str, Any]
 
 EMPTY: Resource = {}
+
+_DECIMAL = re.compile(r"[+-]?\d{1,15}(?:\.\d{1,15})?", re.ASCII)
 
 
 def mapping(value: object) -> Resource:
@@ -56,8 +59,13 @@ def references(value: object) -> Iterator[str]:
 
 
 def number(value: object) -> Fraction | None:
-    """Return a JSON number (or a numeric string) exactly as written, None for anything else or no finite number."""
+    """Return a JSON number (or a plain decimal as string) exactly as written, None for anything else or no finite number.
+
+    "7/10" is no decimal, and an exponent in a text could ask for a number of any length.
+    """
     if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    if isinstance(value, str) and not _DECIMAL.fullmatch(value.strip()):
         return None
     try:
         return Fraction(str(value))

@@ -35,6 +35,7 @@ TOP_OF_SPASMS = Fraction(4)
 SESSION = timedelta(hours=1)
 """Muscles graded within so long of the first are one session."""
 
+_UNWIELDY = Fraction(10**12)
 _TEN_UNITS = frozenset({"cm", "{0-10}", "/10", "{score}/10", "0-10", "/{10}"})
 _OTHER_UNITS = frozenset({"mm", "%", "/100", "{0-100}"})
 
@@ -95,7 +96,7 @@ def _written(reading: Reading, score: Score) -> str:
 
 def plain(value: Fraction) -> str:
     """Return a number as people write it, with at most two decimals."""
-    return f"{float(value):.2f}".rstrip("0").rstrip(".")
+    return f"{float(max(min(value, _UNWIELDY), -_UNWIELDY)):.2f}".rstrip("0").rstrip(".")
 
 
 def day_text(moment: When) -> str:
