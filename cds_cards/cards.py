@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from cds_cards.markdown import cut, escaped, plain
+from cds_cards.markdown import bare, cut, escaped, plain
 from policies.determination import CriterionResult, Determination
 from policies.logic import Status
 from policies.model import DeterminationKind
@@ -91,7 +91,7 @@ def card(procedure: Procedure, settings: CardSettings, warnings: Sequence[str] =
 
 def unknown_payer_card(payers: Sequence[str], known: Sequence[str]) -> dict[str, Any]:
     """Return the card that says that no known policy belongs to this payer."""
-    names = ", ".join(payers) or "no active coverage"
+    names = bare(", ".join(payers)) or "no active coverage"
     return {
         "uuid": str(uuid.uuid4()),
         "summary": cut(f"No known policy for this pump order: {names}", SUMMARY_LENGTH),

@@ -8,6 +8,7 @@ import unicodedata
 _SPECIAL = re.compile(r"([\\`*_\[\]|~#])")
 _AUTOLINK = re.compile(r"(?i)(https?|ftp|mailto|xmpp|javascript|data|vbscript):")
 _WWW = re.compile(r"(?i)\bwww\.")
+_MARKUP = re.compile(r"[<>&\[\](){}|`*_#\\~]")
 _MAIL = re.compile(r"@")
 _HIDDEN = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
 ELLIPSIS = "…"
@@ -26,6 +27,11 @@ def escaped(text: str) -> str:
     safe = _SPECIAL.sub(r"\\\1", safe)
     safe = _AUTOLINK.sub(r"\1&#58;", safe)
     return _MAIL.sub("&#64;", _WWW.sub("www&#46;", safe))
+
+
+def bare(text: str) -> str:
+    """Return the text without any character that markup could be made of, for lines that are shown as they are."""
+    return " ".join(_MARKUP.sub(" ", plain(text)).split())
 
 
 def cut(text: str, length: int) -> str:
