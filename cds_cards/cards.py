@@ -173,7 +173,7 @@ def detail(procedure: Procedure, settings: CardSettings, warnings: Sequence[str]
 def _determination(one: Determination, settings: CardSettings, procedure: Procedure) -> list[str]:
     parts = []
     if len(procedure.determinations) > 1:
-        parts.append(f"### Read as {PHASE_WORDS[one.phase]}, {INDICATION_WORDS[one.indication]}")
+        parts.append(f"#### Read as {PHASE_WORDS[one.phase]}, {INDICATION_WORDS[one.indication]}")
     if one.reason:
         parts.append(escaped(one.reason))
     for caution in one.cautions:
