@@ -296,11 +296,11 @@ def _time(resource: Resource, kind: str, dose: Resource, on: date, gap: int) -> 
         return _days(start, on, on, True, shown)
     if start is None or end is None:
         return _Time(None, None, status not in ("stopped", "completed"), start is not None, shown)
-    if end.first > on or (end.last > on and status not in RUNNING):
-        if status in RUNNING:
+    if end.first > on:
+        if status in RUNNING or status == "completed":
             return _days(start, on, on, True, shown)
-        if end.first > on:
-            return _Time(None, None, status == "on-hold", True, shown, end.text if status == "stopped" else "")
+        possible = Days(start.first, on) if start.first <= on else None
+        return _Time(None, possible, status == "on-hold", True, shown, end.text if status == "stopped" else "")
     last = min(end.last, on)
     recent = status in RUNNING and (on - last).days <= gap
     return _days(start, min(end.first, on), last, recent, shown)

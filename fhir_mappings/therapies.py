@@ -387,9 +387,9 @@ def opioid_agreement_consent(inquiry: Inquiry) -> Fact:
             continue
         agreed = status == "active" and mapping(resource.get("provision")).get("type") != "deny"
         said = "consent to the reduction of opioids" if agreed else "reduction of opioids rejected"
-        evidence = evidence_of(resource, dated, said)
+        pointer = evidence_of(resource, dated, said)
         day = dated.first if dated else None
-        found.append((dated, Statement(agreed, day, evidence=(evidence,), doubt=_present_doubt(inquiry, dated))))
+        found.append((dated, Statement(agreed, day, evidence=(pointer,), doubt=_present_doubt(inquiry, dated))))
     if not found:
         return silent(inquiry, "Consent")
     latest = max((one.on for _, one in found if one.on), default=None)

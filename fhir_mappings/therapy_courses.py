@@ -499,7 +499,7 @@ def _drug_lines(found: Gathered, inquiry: Inquiry) -> Iterator[str]:
 
 
 def _ended(records: Sequence[DrugRecord]) -> list[str]:
-    return ["stopped, no reason that is a failure"] if all(one.status == "stopped" for one in records) else []
+    return ["stopped without a reason that is a failure"] if all(one.status == "stopped" for one in records) else []
 
 
 def _time(stretches: Sequence[Stretch], records: Sequence[DrugRecord], inquiry: Inquiry) -> str:
@@ -534,7 +534,8 @@ def _outcome_lines(found: Gathered) -> Iterator[str]:
 
 def _span(run: Run) -> str:
     """Return a run in words: `2025-10-01 to 2026-04-02 (6 months)`."""
-    return f"{run.first.isoformat()} to {run.last.isoformat()} ({_length(run)})"
+    going_on = ", going on" if run.goes_on else ""
+    return f"{run.first.isoformat()} to {run.last.isoformat()} ({_length(run)}{going_on})"
 
 
 def _length(run: Run) -> str:
