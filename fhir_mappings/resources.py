@@ -59,7 +59,7 @@ def references(value: object) -> Iterator[str]:
 
 
 def number(value: object) -> Fraction | None:
-    """Return a JSON number (or a plain decimal as string) exactly as written, None for anything else or no finite number.
+    """Return a JSON number (or a plain decimal in a text) exactly as written, None for anything else.
 
     "7/10" is no decimal, and an exponent in a text could ask for a number of any length.
     """
