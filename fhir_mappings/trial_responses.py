@@ -185,16 +185,23 @@ class _Read:
 def _trials(inquiry: Inquiry, series: Sequence[_Series]) -> Fact:
     history = inquiry.trials
     unread = inquiry.unread(*RECORDS)
-    read = [_read(inquiry, dose, one) for dose in history.latest for one in series]
+    read = [one for dose in history.latest for one in _read_all(inquiry, dose, series)]
     told = [one for one in read if one.trial.responses] or read
     evidence = tuple(dict.fromkeys(item for one in told for item in one.evidence))
+    note = " ".join(dict.fromkeys(one.note for one in told)) or f"{named(inquiry, history.latest[-1])}: no score."
     if not any(one.trial.responses for one in read):
-        note = " ".join(dict.fromkeys(one.note for one in told)) or f"{named(inquiry, history.latest[-1])}: no score."
         return Fact(None, evidence or tuple(dose.evidence for dose in history.latest), note, unread=unread)
-    earlier = [tuple(_read(inquiry, dose, one).trial for dose in group for one in series) for group in history.earlier]
+    earlier = [
+        tuple(one.trial for dose in group for one in _read_all(inquiry, dose, series)) for group in history.earlier
+    ]
     responded = tuple(group for group in earlier if any(trial.responses for trial in group))
-    note = " ".join(one.note for one in told)
     return Fact(Trials(tuple(one.trial for one in read), responded), evidence, note, unread=unread)
+
+
+def _read_all(inquiry: Inquiry, dose: TrialDose, series: Sequence[_Series]) -> list[_Read]:
+    """Return one dose read by each series that has responses to it; by the first where none has."""
+    read = [_read(inquiry, dose, one) for one in series]
+    return [one for one in read if one.trial.responses] or read[:1]
 
 
 def _read(inquiry: Inquiry, dose: TrialDose, series: _Series) -> _Read:
