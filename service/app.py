@@ -11,6 +11,7 @@ from werkzeug.exceptions import HTTPException
 
 from cds_cards.cards import CardSettings, Procedure, cards, unknown_payer_card
 from fhir_mappings.orders import may_concern
+from service.client_auth import ClientVerifier, require_client
 from service.clock import Today, real_today
 from service.config import Config
 from service.cors import allow_origins
@@ -32,12 +33,18 @@ JSON = "application/json"
 log = logging.getLogger("pumpcheck")
 
 
-def create_app(config: Config, engine: Engine | None = None, today: Today = real_today) -> Flask:
-    """Return the application. `engine` and `today` are given by tests."""
+def create_app(
+    config: Config,
+    engine: Engine | None = None,
+    today: Today = real_today,
+    clients: ClientVerifier | None = None,
+) -> Flask:
+    """Return the application. `engine` and `clients` are given where they were built already, `today` by tests."""
     ready = engine or Engine.build(config)
     app = Flask("pumpcheck")
     app.config["MAX_CONTENT_LENGTH"] = config.server.max_body_bytes
     allow_origins(app, config.server.cors_origins)
+    require_client(app, clients or ClientVerifier.build(config))
     app.register_error_handler(ServiceError, _service_error)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _unexpected)

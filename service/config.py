@@ -10,9 +10,10 @@ import tomllib
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 ENVIRONMENT_PREFIX = "PUMPCHECK_"
 MEBIBYTE = 1024 * 1024
@@ -36,13 +37,38 @@ class Server(_Section):
 
 
 class Issuer(_Section):
-    """A CDS client that may sign its calls."""
+    """A CDS client that may sign its calls.
 
-    iss: str
+    Its public keys are `jwks`, a JSON Web Key Set (a file, or the set itself), or are read from `jku`.
+    """
+
+    iss: Annotated[str, Field(min_length=1)]
     jwks: str | dict[str, Any] | None = None
     jku: str | None = None
     ca_file: str | None = None
     tenants: tuple[str, ...] = ()
+
+    @field_validator("jwks", "ca_file")
+    @classmethod
+    def _file_exists(cls, value: Any) -> Any:
+        if isinstance(value, str) and not Path(value).is_file():
+            raise ValueError(f"there is no file {value or '(empty)'}")
+        return value
+
+    @field_validator("jku")
+    @classmethod
+    def _is_https(cls, value: str | None) -> str | None:
+        if value is not None and (urlsplit(value).scheme != "https" or not urlsplit(value).hostname):
+            raise ValueError("must be an https address")
+        return value
+
+    @model_validator(mode="after")
+    def _has_one_source_of_keys(self) -> Self:
+        if (self.jwks is None) == (self.jku is None):
+            raise ValueError(f"the issuer {self.iss} needs exactly one of `jwks` and `jku`")
+        if self.ca_file is not None and self.jku is None:
+            raise ValueError("`ca_file` is for `jku` alone")
+        return self
 
 
 class ClientAuth(_Section):
@@ -52,6 +78,15 @@ class ClientAuth(_Section):
     leeway_s: Annotated[int, Field(ge=0, le=300)] = 10
     max_lifetime_s: Annotated[int, Field(ge=1, le=86400)] = 3600
     issuers: tuple[Issuer, ...] = ()
+
+    @field_validator("issuers")
+    @classmethod
+    def _are_different(cls, value: tuple[Issuer, ...]) -> tuple[Issuer, ...]:
+        names = [one.iss for one in value]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"the issuer {name} stands twice")
+        return value
 
 
 class Fhir(_Section):
@@ -171,7 +206,7 @@ def _complaint(file: str, error: Any, model: type[BaseModel]) -> str:
     where = ".".join(path)
     if error["type"] == "extra_forbidden":
         return f"{file}: `{where}` is not a known key{_nearest(path, model)}."
-    return f"{file}: `{where}`: {error['msg']}."
+    return f"{file}: `{where}`: {error['msg'].removeprefix('Value error, ')}."
 
 
 def _nearest(path: list[str], model: type[BaseModel]) -> str:

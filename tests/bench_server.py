@@ -36,7 +36,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> Any:
         """Return the application with the floor beside it."""
-        config = Config()
+        config = Config.model_validate({"client_auth": {"mode": "off"}})
         app = create_app(config, Engine.build(config))
         constant = dump({"cards": []})
 

@@ -18,7 +18,8 @@ FHIR = "https://ehr.example.org/fhir"
 @pytest.fixture(scope="session")
 def engine() -> Engine:
     """Return the engine of the defaults, with one allowed FHIR server."""
-    return Engine.build(Config.model_validate({"fhir": {"allowed_servers": [FHIR], "time_budget_s": 2}}))
+    members = {"client_auth": {"mode": "off"}, "fhir": {"allowed_servers": [FHIR], "time_budget_s": 2}}
+    return Engine.build(Config.model_validate(members))
 
 
 @pytest.fixture
