@@ -23,6 +23,9 @@ TRIAL_STATEMENTS = frozenset(
 )
 """Statements about a trial belong to the last one that began before them."""
 
+RESPONSE_STATEMENTS = TRIAL_STATEMENTS - {"trial-tolerated", "trial-patient-acceptance"}
+"""Those that tell of the response: an earlier trial with the opposite result leaves a doubt about them."""
+
 STANDS_MONTHS = {"life-expectancy-at-least-3-months": 3}
 """Statements that hold for so many months only, from their date on: a yes is a doubt after that."""
 
@@ -54,9 +57,11 @@ def statement_of(reading: Reading, summary: str, on_or_before: object = None) ->
 def stated(name: str, inquiry: Inquiry) -> Fact:
     """Return what findings and forms say of one yes/no fact."""
     readings = statement_readings(inquiry, name)
+    opposite = False
     if name in TRIAL_STATEMENTS:
-        start = inquiry.trials.reference_instant()
-        readings = [one for one in readings if start is None or one.when is None or one.order.date() >= start.date()]
+        readings, before = _of_latest_trial(inquiry, readings)
+        denied = any(one.value is False for one in before) and bool(inquiry.trials.earlier)
+        opposite = denied and name in RESPONSE_STATEMENTS
     if not readings:
         return Fact(unread=inquiry.unread("Observation", "QuestionnaireResponse"))
     label = inquiry.sets.title(name)
@@ -64,7 +69,27 @@ def stated(name: str, inquiry: Inquiry) -> Fact:
         statement_of(one, f"{label}: {'yes' if one.value else 'no'}", inquiry.evidence_date) for one in readings
     )
     statements = tuple(_still_standing(name, one, inquiry) for one in statements)
+    if name in TRIAL_STATEMENTS:
+        statements = tuple(_of_this_trial(one, inquiry, opposite=opposite) for one in statements)
     return Fact(Flag(statements), tuple(item for one in statements for item in one.evidence), _note(label, statements))
+
+
+def _of_latest_trial(inquiry: Inquiry, readings: list[Reading]) -> tuple[list[Reading], list[Reading]]:
+    """Return the statements about the trial that counts, and those made before it began."""
+    day = inquiry.trials.day
+    before = [one for one in readings if day is not None and one.when is not None and one.when.last < day]
+    return [one for one in readings if not any(one is other for other in before)], before
+
+
+def _of_this_trial(statement: Statement, inquiry: Inquiry, *, opposite: bool) -> Statement:
+    if statement.doubt:
+        return statement
+    day = inquiry.trials.day
+    if day is not None and statement.on is not None and statement.on < day:
+        return replace(statement, doubt=f"Its date may lie before the trial of {day.isoformat()}.")
+    if opposite and statement.value:
+        return replace(statement, doubt="An earlier trial had the opposite result.")
+    return statement
 
 
 def _still_standing(name: str, statement: Statement, inquiry: Inquiry) -> Statement:
