@@ -281,7 +281,7 @@ def _from_facts(leaf: Leaf, reading: Reading) -> _Found:
         seen = see(rule.when, reading)
         if seen.verdict is Verdict.NO:
             continue
-        needed = f"Needed: {leaf.expects}." if rule.status is Status.NOT_MET else ""
+        needed = f"Needed: {leaf.expects}." if rule.status in (Status.NOT_MET, Status.NOT_DOCUMENTED) else ""
         why = tuple(text for text in (*seen.why, rule.why, needed) if text)
         if seen.verdict is Verdict.YES:
             return _Found(rule.status, why, seen.evidence, rule.status is not Status.NEEDS_REVIEW or rule.confirmable)

@@ -51,7 +51,7 @@ from policies.vocabulary import Vocabulary
 
 LIBRARY = Path(__file__).with_name("library")
 COMPARATORS = ("gt", "gte", "lt", "lte")
-STATUSES = tuple(status.value for status in Status if status is not Status.NOT_DOCUMENTED)
+STATUSES = tuple(status.value for status in Status)
 HANDOVERS = ("out-of-scope", "external-criteria", "no-review-needed", "needs-review")
 BULLET_PLACES = ("scope", "codes", "cautions", "effective")
 
