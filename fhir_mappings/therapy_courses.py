@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
-from fractions import Fraction
 
 from fhir_mappings.inquiry import Inquiry
 from fhir_mappings.medications import (
@@ -47,7 +46,7 @@ from fhir_mappings.therapy_runs import (
 )
 from policies.values import CONTRAINDICATED, EFFECTIVE, Course, Evidence, Fact, Measure
 
-SHOWN = 4
+SHOWN = 3
 EVIDENCE_SHOWN = 12
 SHORTEST_IN_MONTHS = 2
 FORM = "QuestionnaireResponse"
@@ -416,16 +415,10 @@ def _still(inquiry: Inquiry, run: Run | None) -> Measure | None:
     """Return the latest 0-10 pain score read during the run and before any trial of the pump."""
     if run is None:
         return None
-    trial = inquiry.trials.reference_instant()
     scores = [
-        (reading.order, reading.value)
-        for reading in inquiry.chart.readings("pain-nrs")
-        if isinstance(reading.value, Fraction)
-        and 0 <= reading.value <= 10
-        and reading.when is not None
-        and run.first <= reading.when.first
-        and reading.when.last <= run.last
-        and (trial is None or reading.order < trial)
+        (when.order, value)
+        for when, value in inquiry.therapies.pain_scores
+        if run.first <= when.first and when.last <= run.last
     ]
     if not scores:
         return None
@@ -462,7 +455,7 @@ def _note(found: Gathered, lengths: _Lengths, inquiry: Inquiry, therapy: Therapy
     if run is not None and lengths.months is not None and lengths.months.certain < lengths.months.possible:
         parts.append(_why_uncertain(run, failed, lengths))
     if found.undated_visits:
-        parts.append(f"{found.undated_visits} visits bear no date.")
+        parts.append(f"Visits without a date: {found.undated_visits}.")
     if found.passed_over:
         parts.append(_passed_over(found))
     return " ".join(part for part in parts if part)
@@ -499,7 +492,7 @@ def _drug_lines(found: Gathered, inquiry: Inquiry) -> Iterator[str]:
 
 
 def _ended(records: Sequence[DrugRecord]) -> list[str]:
-    return ["stopped without a reason that is a failure"] if all(one.status == "stopped" for one in records) else []
+    return ["stopped"] if all(one.status == "stopped" for one in records) else []
 
 
 def _time(stretches: Sequence[Stretch], records: Sequence[DrugRecord], inquiry: Inquiry) -> str:

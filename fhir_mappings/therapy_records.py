@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from fractions import Fraction
 from functools import cached_property
 
 from fhir_mappings.chart import relative
@@ -48,6 +49,7 @@ OUTCOME_WORDS = {
     CONTRAINDICATED: "contraindicated",
     EFFECTIVE: "effective",
 }
+TOP_OF_PAIN = 10
 _ATTENDED = frozenset({"completed", "in-progress"})
 _SAID_BY = frozenset({"completed", "in-progress", "stopped", "not-done"})
 _ALLERGY_PAST = frozenset({"inactive", "resolved"})
@@ -151,6 +153,19 @@ class TherapyRecords:
         """Return the allergies and intolerances to drugs that hold."""
         entries = self.inquiry.chart.of_type("AllergyIntolerance")
         return [one for one in (_allergy(self.inquiry, entry) for entry in entries) if one]
+
+    @cached_property
+    def pain_scores(self) -> list[tuple[When, Fraction]]:
+        """Return the 0-10 pain scores read before any trial of the pump, with their dates."""
+        trial = self.inquiry.trials.reference_instant()
+        return [
+            (reading.when, reading.value)
+            for reading in self.inquiry.chart.readings("pain-nrs")
+            if reading.when is not None
+            and isinstance(reading.value, Fraction)
+            and 0 <= reading.value <= TOP_OF_PAIN
+            and (trial is None or reading.order < trial)
+        ]
 
     @cached_property
     def operations(self) -> list[Visit]:

@@ -874,7 +874,7 @@ class TestVisits:
         visits(chart, "97110", 100)
         chart.add("Procedure", status="completed", code=concept("cpt", "97110"))
 
-        assert "1 visits bear no date." in get("physical-therapy", chart).note
+        assert "Visits without a date: 1." in get("physical-therapy", chart).note
 
     def test_partial_date(self, chart: Builder) -> None:
         """Visits known by month only may have lasted; nothing is sure."""
