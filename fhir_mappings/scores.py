@@ -6,8 +6,8 @@ not undo the trial's own criterion; else it is the evidence date.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import date, timedelta
+from collections.abc import Callable, Sequence
+from datetime import date
 from fractions import Fraction
 
 from fhir_mappings.inquiry import Extractor, Inquiry, record_flag, silent
@@ -46,8 +46,11 @@ def pain_severity(inquiry: Inquiry) -> Fact:
 
     A visual analogue score alone is a doubt; beside a numeric rating it only widens what is possible.
     """
-    scores = at_one_instant(pain_scores(inquiry))
-    fact = _measured(inquiry, scores, scores)
+    recent = at_one_instant(pain_scores(inquiry, _is_recent(inquiry)))
+    fact = _measured(inquiry, recent, recent)
+    if fact.value is None:
+        scores = at_one_instant(pain_scores(inquiry))
+        fact = _measured(inquiry, scores, scores)
     return _with_faces(inquiry, fact) if fact.value is None and not fact.note else fact
 
 
@@ -111,6 +114,10 @@ def reference_day(inquiry: Inquiry) -> date:
     return trial or inquiry.evidence_date
 
 
+def _earliest(inquiry: Inquiry) -> date:
+    return date.fromordinal(max(reference_day(inquiry).toordinal() - inquiry.look_back.scores, 1))
+
+
 def before_reference(inquiry: Inquiry, moment: When) -> bool | None:
     """Return whether a moment lies before the reference; None where a missing part of its date decides.
 
@@ -125,8 +132,17 @@ def before_reference(inquiry: Inquiry, moment: When) -> bool | None:
     return True if moment.surely_by(inquiry.evidence_date) else None
 
 
+def _is_recent(inquiry: Inquiry) -> Callable[[When], bool]:
+    earliest = _earliest(inquiry)
+    return lambda moment: moment.last >= earliest
+
+
 def _tone(inquiry: Inquiry, scale: str) -> Fact:
-    grades = tone_grades(inquiry, scale)
+    fact = _graded(inquiry, tone_grades(inquiry, scale, wanted=_is_recent(inquiry)))
+    return fact if fact.value is not None else _graded(inquiry, tone_grades(inquiry, scale))
+
+
+def _graded(inquiry: Inquiry, grades: Sequence[Graded]) -> Fact:
     before: list[Score] = []
     for wanted in (True, None):
         before += sessions([grade for grade in grades if before_reference(inquiry, grade.when) is wanted])
@@ -136,7 +152,7 @@ def _tone(inquiry: Inquiry, scale: str) -> Fact:
 def _measured(inquiry: Inquiry, scores: Sequence[Score], on_record: Sequence[Score | Graded]) -> Fact:
     """Return the latest score before the reference as certain and the highest of the look-back as possible."""
     unread = inquiry.unread(*OBSERVED, *(("Procedure",) if inquiry.phase == "permanent" else ()))
-    earliest = reference_day(inquiry) - timedelta(days=inquiry.look_back.scores)
+    earliest = _earliest(inquiry)
     placed = [(score, before_reference(inquiry, score.when)) for score in scores]
     sure = [score for score, before in placed if before and score.when.first >= earliest]
     unsure = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from fractions import Fraction
@@ -104,11 +104,19 @@ def day_text(moment: When) -> str:
     return moment.text[:10]
 
 
-def counting(inquiry: Inquiry, readings: Iterable[Reading]) -> Iterator[tuple[Reading, When]]:
+Wanted = Callable[[When], bool]
+"""Whether a date is of interest: long charts are not read whole."""
+
+
+def counting(
+    inquiry: Inquiry, readings: Iterable[Reading], wanted: Wanted | None = None
+) -> Iterator[tuple[Reading, When]]:
     """Yield the dated readings up to the evidence date, each once."""
     seen: set[int] = set()
     for reading in readings:
         if reading.when is None or id(reading) in seen or not reading.when.possibly_by(inquiry.evidence_date):
+            continue
+        if wanted is not None and not wanted(reading.when):
             continue
         seen.add(id(reading))
         yield reading, reading.when
@@ -117,11 +125,11 @@ def counting(inquiry: Inquiry, readings: Iterable[Reading]) -> Iterator[tuple[Re
 # Pain and spasms ----------------------------------------------------------------------------------------------
 
 
-def pain_scores(inquiry: Inquiry) -> list[Score]:
+def pain_scores(inquiry: Inquiry, wanted: Wanted | None = None) -> list[Score]:
     """Return the 0-10 pain scores, oldest first; what lies outside is a warning. Word and face scales are left out."""
     chart = inquiry.chart
     scores = []
-    for reading, when in counting(inquiry, chart.readings(*PAIN_SETS)):
+    for reading, when in counting(inquiry, chart.readings(*PAIN_SETS), wanted):
         analogue = "pain-vas" in reading.hits and len(reading.hits.keys() & set(PAIN_SETS)) == 1
         if not _is_of_ten(reading, must_say_so=analogue):
             continue
@@ -142,10 +150,10 @@ def _is_of_ten(reading: Reading, *, must_say_so: bool) -> bool:
     return not must_say_so or unit in _TEN_UNITS or TOP_OF_PAIN in tops
 
 
-def spasm_scores(inquiry: Inquiry) -> list[Score]:
+def spasm_scores(inquiry: Inquiry, wanted: Wanted | None = None) -> list[Score]:
     """Return the Penn spasm frequency scores (whole numbers 0-4), oldest first."""
     scores = []
-    for reading, when in counting(inquiry, inquiry.chart.readings(SPASMS)):
+    for reading, when in counting(inquiry, inquiry.chart.readings(SPASMS), wanted):
         value = _number_within(inquiry.chart, reading, TOP_OF_SPASMS, "Penn spasm frequency")
         if value is not None and value.denominator == 1:
             scores.append(Score(when, value, value, SPASMS, (reading,)))
@@ -187,11 +195,11 @@ class Graded:
     grade: Grade
 
 
-def tone_grades(inquiry: Inquiry, *scales: str) -> list[Graded]:
+def tone_grades(inquiry: Inquiry, *scales: str, wanted: Wanted | None = None) -> list[Graded]:
     """Return the Ashworth and Modified Ashworth grades, oldest first."""
     found = []
     for scale in scales:
-        for reading, when in counting(inquiry, inquiry.chart.readings(scale)):
+        for reading, when in counting(inquiry, inquiry.chart.readings(scale), wanted):
             grade = _grade(inquiry.chart, reading, scale)
             if grade is not None:
                 found.append(Graded(when, reading, scale, _muscle(reading), grade))

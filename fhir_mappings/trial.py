@@ -354,7 +354,9 @@ def _doses(inquiry: Inquiry, found: Sequence[_Found]) -> list[TrialDose]:
 
 
 def _dose(inquiry: Inquiry, one: _Found, found: Sequence[_Found], pumps: Sequence[When]) -> TrialDose:
-    limits = [Limit(end, inclusive=True) for end in one.ends if _follows(end, one.start)]
+    # An end after the evidence date is none yet: some charts write the last day there is for "open".
+    ended = [end for end in one.ends if _follows(end, one.start) and end.possibly_by(inquiry.evidence_date)]
+    limits = [Limit(end, inclusive=True) for end in ended]
     if one.method == SINGLE:
         limits.append(Limit(one.start, INJECTION_WINDOW))
     elif not limits:

@@ -32,7 +32,7 @@ from fhir_mappings.series import (
 )
 from fhir_mappings.times import When
 from fhir_mappings.trial import METHOD_WORDS, TrialDose, drug_labels, warn
-from fhir_mappings.windows import Place
+from fhir_mappings.windows import Place, zone_of
 from policies.values import Evidence, Fact, Response, Trial, Trials
 
 RECORDS = ("Procedure", "Observation", "QuestionnaireResponse")
@@ -71,8 +71,19 @@ def trial_pain_relief(inquiry: Inquiry) -> Fact:
     """Return the pain reduction in the trial that counts, response by response, in percent."""
     if not inquiry.trials.latest:
         return no_trial(inquiry)
-    scores = at_one_instant(pain_scores(inquiry))
+    scores = at_one_instant(pain_scores(inquiry, _is_near(inquiry)))
     return _trials(inquiry, [_Series(scores, _percent, "%", list(_figures(inquiry)))])
+
+
+def _is_near(inquiry: Inquiry) -> Callable[[When], bool]:
+    """Return whether a date may lie in a window or so many days before one; in ordinals, which never overflow."""
+    margin = inquiry.look_back.baseline + 1
+    doses = [dose for group in (inquiry.trials.latest, *inquiry.trials.earlier) for dose in group]
+    ends = [dose.window.end_bounds(zone_of(dose.window.start))[1].date() for dose in doses]
+    spans = [(dose.day.toordinal() - margin, end.toordinal() + 1) for dose, end in zip(doses, ends, strict=True)]
+    return lambda moment: any(
+        first <= moment.last.toordinal() and moment.first.toordinal() <= last for first, last in spans
+    )
 
 
 def _percent(baseline: Score, response: Score) -> tuple[Fraction, Fraction, str] | None:
@@ -98,7 +109,7 @@ def _tone_series(inquiry: Inquiry) -> list[_Series]:
     doses = [dose for group in (inquiry.trials.latest, *inquiry.trials.earlier) for dose in group]
     # A session never spans the start of a trial: the muscles graded before it are another one.
     parts: dict[tuple[Place, ...], list[Graded]] = {}
-    for grade in tone_grades(inquiry, ASHWORTH, MODIFIED_ASHWORTH):
+    for grade in tone_grades(inquiry, ASHWORTH, MODIFIED_ASHWORTH, wanted=_is_near(inquiry)):
         parts.setdefault(tuple(dose.window.place(grade.when) for dose in doses), []).append(grade)
     scores = at_one_instant(score for part in parts.values() for score in sessions(part))
     scales = [scale for scale in (ASHWORTH, MODIFIED_ASHWORTH) if any(score.scale == scale for score in scores)]
@@ -128,7 +139,7 @@ def trial_spasm_reduction(inquiry: Inquiry) -> Fact:
     """Return the Penn spasm frequency points lost in the trial, score by score."""
     if not inquiry.trials.latest:
         return no_trial(inquiry)
-    return _trials(inquiry, [_Series(at_one_instant(spasm_scores(inquiry)), _points, "points")])
+    return _trials(inquiry, [_Series(at_one_instant(spasm_scores(inquiry, _is_near(inquiry))), _points, "points")])
 
 
 def _points(baseline: Score, response: Score) -> tuple[Fraction, Fraction, str]:

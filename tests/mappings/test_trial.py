@@ -389,6 +389,17 @@ class TestWindow:
         assert dose.window.place(moment("2026-05-04T23:00:00-05:00")) is Place.WITHIN
         assert dose.window.place(moment("2026-05-05T00:00:00-05:00")) is Place.AFTER
 
+    @pytest.mark.parametrize("end", ["9999-12-31", "9999-12-31T23:59:59Z", "2026-06-02"])
+    def test_end_to_come(self, end: str) -> None:
+        """An end after the evidence date is none: the window is 14 days."""
+        chart = Builder()
+        chart.procedure(
+            "cpt", "62326", start=chart.moment(30, 8), end=end, usedCode=[MORPHINE], reasonCode=[CHRONIC_PAIN]
+        )
+
+        (dose,) = history(chart).latest
+        assert dose.end - dose.start == timedelta(days=14)
+
     def test_next_trial_ends_a_window(self) -> None:
         """Scores after the start of the next trial are not the one before's."""
         chart = Builder()

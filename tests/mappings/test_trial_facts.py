@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from fhir_mappings.scores import FACTS as SCORES
 from fhir_mappings.trial_facts import FACTS
 from policies.conditions import Held, Reached, Reading, Threshold, Verdict, see
 from policies.values import Choice, Fact, Flag, Response, Trials
@@ -954,3 +955,21 @@ def test_malformed(kind: str, member: str, garbage: object) -> None:
     asked = inquiry(chart)
 
     assert all(isinstance(extractor(asked), Fact) for extractor in FACTS.values())
+
+
+@pytest.mark.parametrize("at", ["0001-01-01", "0001-01-01T00:00:00+14:00", "0001", "9999-12-31T23:59:59-12:00"])
+def test_first_and_last_dates(at: str) -> None:
+    """The first and the last date there are never raise, on trials or on scores."""
+    for own in (at, None):
+        chart = Builder()
+        start = own or chart.moment(DAY, 8)
+        used = [BACLOFEN_TRIAL]
+        chart.procedure("cpt", "62322", start=start, usedCode=used)
+        chart.procedure("cpt", "62326", start=start, end=at, usedCode=used)
+        for code in ("percent-pain-relief", "modified-ashworth", "penn-spasm-frequency", "oswestry-disability-index"):
+            chart.observation("finding", code, at=at, valueInteger=2)
+        chart.nrs(8, at=at)
+        asked = inquiry(chart)
+
+        for extractor in (*FACTS.values(), *SCORES.values()):
+            assert isinstance(extractor(asked), Fact)
