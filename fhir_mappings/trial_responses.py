@@ -42,8 +42,7 @@ SHOWN = 6
 NOTED_LEVEL = {"%": Fraction(50), "points": Fraction(2)}
 """The reduction for which a note tells how long it held; what a policy asks is tested by the policy."""
 
-_HOUR = 3_600_000_000
-"""Microseconds."""
+_TICK = timedelta(microseconds=1)
 
 
 def named(inquiry: Inquiry, dose: TrialDose) -> str:
@@ -310,7 +309,7 @@ def _hours(dose: TrialDose, moment: When) -> Fraction | None:
     if moment.instant is None:
         return None
     start = dose.window.start.instant or datetime.combine(dose.day, time(), moment.instant.tzinfo or UTC)
-    return Fraction((moment.instant - start) // timedelta(microseconds=1), _HOUR)
+    return Fraction((moment.instant - start) // _TICK, timedelta(hours=1) // _TICK)
 
 
 def _clock(moment: When) -> str:

@@ -918,12 +918,12 @@ class TestSideEffect:
         assert self.found(chart) == []
 
     def test_unread(self) -> None:
-        """Unread adverse events are said to be unread."""
+        """An allergy list that could not be read is said to be unread."""
         chart = Builder()
         catheter(chart)
 
-        found = fact(FACTS["trial-side-effect-on-record"], chart, unread=frozenset({"AdverseEvent"}))
-        assert found.unread == ("AdverseEvent",)
+        found = fact(FACTS["trial-side-effect-on-record"], chart, unread=frozenset({"AllergyIntolerance"}))
+        assert found.unread == ("AllergyIntolerance",)
 
 
 GARBAGE = [None, 7, "x", [], {}, [[]], [7], {"coding": 7}, {"value": "x"}, True, {"start": 7}, 10**400, -1]
