@@ -89,7 +89,7 @@ class ClientVerifier:
         return cls(rules, public_url, clients, token_ids(config.store.url, now), now)
 
     def verify(self, authorization: str, path: str) -> None:
-        """Return for an authenticated call of `path`, its token then used up. Raises Refused, or what a library raises."""
+        """Use up the token of an authenticated call of `path`. Raises Refused, or whatever a library raises."""
         token = _token(authorization)
         head, body = (_object(part) for part in token.split(".")[:2])
         client = self._client(body.get("iss"))
