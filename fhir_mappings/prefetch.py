@@ -47,6 +47,7 @@ def queries(sets: ValueSets) -> Mapping[str, Query]:
         "medicationStatements": Query(f"MedicationStatement?{of_patient}", ("MedicationStatement",)),
         "medicationAdministrations": Query(f"MedicationAdministration?{of_patient}", ("MedicationAdministration",)),
         "allergies": Query(f"AllergyIntolerance?{of_patient}", ("AllergyIntolerance",)),
+        "activeOrders": Query(f"ServiceRequest?{of_patient}&status=active", ("ServiceRequest",)),
         "devices": Query(f"Device?{of_patient}", ("Device",)),
         "encounters": Query(f"Encounter?{of_patient}", ("Encounter",)),
         "consents": Query(f"Consent?{of_patient}", ("Consent",)),

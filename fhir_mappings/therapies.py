@@ -283,7 +283,7 @@ def further_surgery_on_order(inquiry: Inquiry) -> Fact:
         doubt = late_doubt(dated, inquiry) or ("" if hit else "The order is known by its words only.")
         found.append(Statement(True, None, evidence=(evidence_of(resource, dated, f"order: {what}"),), doubt=doubt))
     if not found:
-        return silent(inquiry, "ServiceRequest")
+        return _silent_unless_stated(inquiry, "further-treatment-indicated", "ServiceRequest")
     evidence = tuple(item for one in found for item in one.evidence)
     told = "; ".join(dict.fromkeys(f"{one.summary}{_on(one)}" for one in evidence))
     return Fact(Flag(tuple(found)), evidence, f"Active {told}.")
@@ -391,7 +391,7 @@ def opioid_agreement_consent(inquiry: Inquiry) -> Fact:
         day = dated.first if dated else None
         found.append((dated, Statement(agreed, day, evidence=(pointer,), doubt=_present_doubt(inquiry, dated))))
     if not found:
-        return silent(inquiry, "Consent")
+        return _silent_unless_stated(inquiry, "opioid-reduction-agreed", "Consent")
     latest = max((one.on for _, one in found if one.on), default=None)
     statements = tuple(one for _, one in found if one.on is None or one.on == latest)
     evidence = tuple(item for one in statements for item in one.evidence)
@@ -449,6 +449,11 @@ def _on(evidence: Evidence) -> str:
 
 def _capital(words: str) -> str:
     return f"{words[:1].upper()}{words[1:]}"
+
+
+def _silent_unless_stated(inquiry: Inquiry, finding: str, resource_type: str) -> Fact:
+    """Return silence; records of a type that could not be read matter only where no statement answers instead."""
+    return Fact() if inquiry.chart.readings(finding) else silent(inquiry, resource_type)
 
 
 FACTS: dict[str, Extractor] = {

@@ -192,7 +192,8 @@ def trial_side_effect_on_record(inquiry: Inquiry) -> Fact:
         if moment.possibly_by(inquiry.evidence_date) and any(_inside(moment, dose) for dose in doses)
     ]
     if not found:
-        return silent(inquiry, "AdverseEvent", "AllergyIntolerance", "Procedure")
+        # Few EHRs serve AdverseEvent: that one could not be read must not ask anew for what is stated.
+        return silent(inquiry, "AllergyIntolerance", "Procedure")
     note = f"{found[0].summary.capitalize()} on {found[0].date[:10]}, in the window of the trial."
     return record_flag(True, tuple(found), note=note)
 

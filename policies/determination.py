@@ -284,9 +284,11 @@ def _from_facts(leaf: Leaf, reading: Reading) -> _Found:
         needed = f"Needed: {leaf.expects}." if rule.status in (Status.NOT_MET, Status.NOT_DOCUMENTED) else ""
         why = tuple(text for text in (*seen.why, rule.why, needed) if text)
         if seen.verdict is Verdict.YES:
-            return _Found(rule.status, why, seen.evidence, rule.status is not Status.NEEDS_REVIEW or rule.confirmable)
-        against = rule.status is Status.NOT_MET or _contradicted(leaf, reading)
-        settled = seen.verdict is Verdict.MAYBE and not against
+            settled = rule.confirmable if rule.status is Status.NEEDS_REVIEW else not rule.firm
+            return _Found(rule.status, why, seen.evidence, settled)
+        merely_unread = rule.status is Status.NEEDS_REVIEW and not seen.evidence
+        helped = rule.status in (Status.MET, Status.NOT_APPLICABLE) or rule.confirmable or merely_unread
+        settled = seen.verdict is Verdict.MAYBE and helped and not _contradicted(leaf, reading)
         return _Found(Status.NEEDS_REVIEW, why, seen.evidence, settled)
     facts = [reading.fact(name) for name in leaf.facts]
     near = tuple(dict.fromkeys(fact.note for fact in facts if fact.note))
@@ -314,6 +316,7 @@ def _enough_on(condition: Condition, reading: Reading) -> tuple[str, ...]:
 
 def _with_answer(leaf: Leaf, found: _Found, answer: Flag, reading: Reading) -> _Found:
     state = "present" if leaf.answer.ages else "event"
+    reading = replace(reading, statement_months=leaf.answer.holds_months or reading.statement_months)
     yes = see_flag(answer, True, leaf.answer.by, reading, state)
     no = see_flag(answer, False, leaf.answer.by, reading, state)
     said = next((seen for seen in (yes, no) if seen.verdict is not Verdict.NO), None)
@@ -328,9 +331,9 @@ def _with_answer(leaf: Leaf, found: _Found, answer: Flag, reading: Reading) -> _
         return _Found(Status.NOT_MET, (*found.why, "A form answers this with no."), evidence)
     if not leaf.answer.proves:
         return found
-    if found.status is Status.NOT_MET:
+    if found.status is Status.NOT_MET and found.settled_by_answer:
         return _Found(Status.NEEDS_REVIEW, (*found.why, "A form says otherwise."), evidence)
-    if found.status is Status.NEEDS_REVIEW and not found.settled_by_answer:
+    if found.status in (Status.NOT_MET, Status.NEEDS_REVIEW) and not found.settled_by_answer:
         return replace(found, evidence=evidence)
     return _Found(Status.MET, (*_kept(found), "A form answers this with yes."), evidence)
 

@@ -209,11 +209,12 @@ class _PolicyReader:
     def _answer(self, place: Place | None) -> AnswerRule:
         if place is None:
             return AnswerRule()
-        members = place.mapping((), ("by", "proves", "ages"))
+        members = place.mapping((), ("by", "proves", "ages", "holds_months"))
         return AnswerRule(
             members["by"].word(*ACCEPTED) if "by" in members else "clinician",
             members["proves"].boolean() if "proves" in members else True,
-            members["ages"].boolean() if "ages" in members else False,
+            "holds_months" in members or ("ages" in members and members["ages"].boolean()),
+            int(members["holds_months"].number()) if "holds_months" in members else None,
         )
 
     def _rules(self, place: Place, members: Mapping[str, Place]) -> tuple[Rule, ...]:
@@ -228,7 +229,7 @@ class _PolicyReader:
         return (Rule(Status.MET, condition), *(Rule(Status.NOT_MET, other) for other in _contraries(condition)))
 
     def _rule(self, place: Place) -> Rule:
-        members = place.mapping((), (*STATUSES, "why", "confirmable"))
+        members = place.mapping((), (*STATUSES, "why", "confirmable", "firm"))
         statuses = [status for status in STATUSES if status in members]
         if len(statuses) != 1:
             raise place.wrong("a rule gives exactly one status", f"Write one of: {', '.join(STATUSES)}")
@@ -237,6 +238,7 @@ class _PolicyReader:
             self._condition(members[statuses[0]]),
             optional_text(members, "why"),
             members["confirmable"].boolean() if "confirmable" in members else False,
+            members["firm"].boolean() if "firm" in members else False,
         )
 
     # conditions

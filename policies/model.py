@@ -45,12 +45,14 @@ class Rule:
 
     `why`          a sentence for the clinician, shown when the rule decides
     `confirmable`  for `needs-review`: a clinician's answer to the criterion settles it
+    `firm`         for `not-met`: no answer questions it
     """
 
     status: Status
     when: Condition
     why: str = ""
     confirmable: bool = False
+    firm: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +62,13 @@ class AnswerRule:
     `by`      whose answer counts (see conditions.ACCEPTED)
     `proves`  False where the policy wants records: a bare yes is then not enough
     `ages`    the answer states a present state and ages
+    `holds_months`  how long it stands, where that is not the site's setting for statements
     """
 
     by: str = "clinician"
     proves: bool = True
     ages: bool = False
+    holds_months: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

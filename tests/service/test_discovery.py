@@ -40,7 +40,7 @@ def test_prefetch_templates_keep_the_specs_subset(client: FlaskClient) -> None:
             assert set(TOKENS.findall(template)) == {"context.patientId"}
             assert re.fullmatch(r"[A-Z][A-Za-z]+(/\{\{context\.patientId\}\}|\?[^ ]+)", template)
             parameters = {part.partition("=")[0] for part in template.partition("?")[2].split("&") if part}
-            assert parameters <= {"patient", "subject", "code"}
+            assert parameters <= {"patient", "subject", "code", "status"}
 
 
 def test_local_codes_of_the_site_are_asked_for() -> None:
