@@ -475,10 +475,10 @@ def _outcome(course: Course, wanted: tuple[str, ...]) -> Seen:
     found = [outcome for outcome in wanted if outcome in course.outcomes]
     if not found:
         return Seen(Verdict.NO)
-    if values.INEFFECTIVE in found and values.EFFECTIVE in course.outcomes:
-        return Seen(Verdict.CLASH, ("Recorded both as effective and as failed.",))
-    if values.EFFECTIVE in found and values.INEFFECTIVE in course.outcomes:
-        return Seen(Verdict.CLASH, ("Recorded both as effective and as failed.",))
+    failures = {values.INEFFECTIVE, values.NOT_TOLERATED}
+    both = values.EFFECTIVE in course.outcomes and failures & course.outcomes.keys()
+    if both and (values.EFFECTIVE in found or failures & set(found)):
+        return Seen(Verdict.CLASH, ("Recorded both as effective and as failed or not tolerated.",))
     doubts = [course.outcomes[outcome] for outcome in found]
     return Seen(Verdict.MAYBE, (doubts[0],)) if all(doubts) else Seen(Verdict.YES)
 
