@@ -16,8 +16,12 @@ from fhir.resources.R4B import get_fhir_model_class
 from pydantic import BaseModel
 
 from fhir_mappings import coverage, orders
+from fhir_mappings.chart import Located, build_chart
 from fhir_mappings.code_sets import Finding, ValueSets
+from fhir_mappings.inquiry import Inquiry
+from fhir_mappings.orders import Procedure
 from fhir_mappings.prefetch import queries
+from fhir_mappings.registry import extract, extractors
 from policies.library import PolicyLibrary
 from policies.logic import Status
 from policies.model import DeterminationKind
@@ -32,7 +36,7 @@ DOCS = ROOT / "docs"
 PAGES = [*(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")), *DOCS.glob("*.md")]
 
 FENCE = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
-LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 COMMAND = re.compile(r"(?:\.venv/bin/)?pumpcheck((?: [^`\n#]+)?)")
 MAKE_TARGET = re.compile(r"\bmake ([a-z-]+)\b")
@@ -164,6 +168,46 @@ def test_the_shapes_to_copy_are_valid_fhir(index: int) -> None:
     assert json.loads(model.model_dump_json())["id"] == resource["id"]
 
 
+def observation(number: int, coding: Mapping[str, str], value: int) -> dict[str, Any]:
+    """Return a score of one day in October 2026."""
+    return {
+        "resourceType": "Observation",
+        "id": f"local-{number}",
+        "status": "final",
+        "subject": {"reference": "Patient/p1"},
+        "code": {"coding": [{"system": coding["system"], "code": coding["code"]}]},
+        "effectiveDateTime": f"2026-10-0{number}",
+        "valueInteger": value,
+    }
+
+
+def test_the_shapes_to_copy_and_the_local_codes_are_read() -> None:
+    """Whoever sends the page's shapes, or adds its local codes, finds each fact in the answer."""
+    page = DOCS / "charts.md"
+    added = {name: one["add"] for name, one in tomllib.loads(blocks(page, "toml")[0])["value_sets"].items()}
+    scores = [*added["pain-nrs"], *added["penn-spasm-frequency"]]
+    resources = [*map(json.loads, blocks(page, "json"))]
+    resources += [observation(number, coding, number) for number, coding in enumerate(scores, start=1)]
+    chart = build_chart([Located(one) for one in resources], "p1", ValueSets.load(added))
+    day = date(2026, 11, 24)
+    procedure = Procedure((), (("spasticity", "permanent"),), day)
+    inquiry = Inquiry(chart, procedure, "spasticity", "permanent", day, day)
+
+    facts = extract(
+        ("active-infection", "oral-baclofen", "physical-therapy", "trial-method", "pain-severity", "spasm-frequency"),
+        inquiry,
+        extractors(),
+    )
+
+    assert {statement.value for statement in facts["active-infection"].value.statements} == {False}
+    assert list(facts["oral-baclofen"].value.outcomes) == ["not-tolerated"]
+    assert list(facts["physical-therapy"].value.outcomes) == ["ineffective"]
+    assert facts["trial-method"].value.code == "catheter"
+    assert facts["pain-severity"].value.certain == 2
+    assert facts["spasm-frequency"].value.certain == 3
+    assert chart.warnings == []
+
+
 # The service ----------------------------------------------------------------------------------------------------
 
 
@@ -293,7 +337,7 @@ def test_the_output_in_the_readme_is_what_the_commands_print(
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_link_within_the_project_leads_somewhere(page: Path) -> None:
-    """A reader who follows a link to another file or heading arrives."""
+    """A reader who follows a link to another file, heading or picture arrives."""
     lost = []
     for target in LINK.findall(prose(page)):
         if re.match(r"[a-z]+:", target):
