@@ -56,7 +56,8 @@ def assert_chart(
     one = found[0]
     known = statuses(one)
     named = {_path(name, known): status for name, status in expected.items()}
-    assert known == named, {path: one.result(f"{policy}/{path}").why for path in known if named.get(path) != known[path]}
+    wrong = [path for path in known if named.get(path) != known[path]]
+    assert known == named, {path: one.result(f"{policy}/{path}").why for path in wrong}
     assert one.kind.value == determination
     if gaps is not None:
         assert one.gaps == tuple(f"{policy}/{_path(name, known)}" for name in gaps)
