@@ -115,8 +115,9 @@ def _day(text: str) -> date:
 
 
 def _add_policies(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = commands.add_parser("policies", help="list, show and evaluate the policies")
-    actions = parser.add_subparsers(title="actions", required=True, metavar="ACTION")
+    parser = commands.add_parser("policies", help="list, show and evaluate the policies (alone: list)")
+    actions = parser.add_subparsers(title="actions", metavar="ACTION")
+    parser.set_defaults(run=_list)
     listing = actions.add_parser("list", help="list every policy version")
     listing.set_defaults(run=_list)
     show = actions.add_parser("show", help="print one policy as plain When / Then sentences")
