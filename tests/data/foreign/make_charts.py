@@ -11,7 +11,7 @@ are public Python packages; each goes into a virtual environment of its own:
     pip install clinosim==0.6.5
     clinosim simulate -p 300 -s 4200 --country US --format fhir-r4 --end 2026-11-23 -o raw/clinosim
 
-    python tools/make_foreign_charts.py --synthea raw/synthea-* --clinosim raw/clinosim \\
+    python tests/data/foreign/make_charts.py --synthea raw/synthea-* --clinosim raw/clinosim \\
         --full all-charts --sample tests/data/foreign
 
 Each patient becomes one Bundle of type collection. A chart is trimmed, never mended:
@@ -26,7 +26,7 @@ Each patient becomes one Bundle of type collection. A chart is trimmed, never me
 References to dropped resources stay and dangle, as they do in any extract. Descriptors of CPT codes are taken out,
 because their text is licensed; codes stay. One to two draft orders are added to each chart in rotation. `index.json`
 says for each chart which order it bears, whether that order is in scope, and which shipped policies the names of its
-payers lead to. Codes, orders and name lists stand in `foreign_charts.json`. No test runs this script.
+payers lead to. Codes, orders and name lists stand in `settings.json`. No test runs this script.
 """
 
 import argparse
@@ -42,7 +42,7 @@ from typing import Any
 
 Resource = dict[str, Any]
 
-SETTINGS = Path(__file__).with_name("foreign_charts.json")
+SETTINGS = Path(__file__).with_name("settings.json")
 KEPT_WHOLE = frozenset(
     {
         "Patient", "Coverage", "Condition", "AllergyIntolerance", "Device", "MedicationRequest", "MedicationStatement",
