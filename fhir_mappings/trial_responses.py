@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from fractions import Fraction
+from itertools import groupby
 
 from fhir_mappings.inquiry import Inquiry, silent
 from fhir_mappings.readings import Reading
@@ -237,7 +238,7 @@ def _read(inquiry: Inquiry, dose: TrialDose, series: _Series) -> _Read:
     evidence = [dose.evidence, *(item for score in scores for item in score.evidence())]
     evidence += [one.reading.evidence(f"stated relief {one.words}") for one, _ in counted]
     late = [one for one, response in figures if response is None and dose.window.place(one.when) is Place.AFTER]
-    words = [_words(pair, series.unit, dose.window.start) for pair in pairs[:SHOWN]]
+    words = _grouped([_words(pair, series.unit, dose.window.start) for pair in pairs[:SHOWN]])
     words += [f"{len(pairs) - SHOWN} more responses"] if len(pairs) > SHOWN else []
     words += [f"{one.words} stated on {day_text(one.when)}" for one, _ in counted[:SHOWN]]
     words += [f"{one.words} stated on {day_text(one.when)} lies after its window" for one in late[-1:]]
@@ -316,13 +317,20 @@ def _clock(moment: When) -> str:
     return f" {moment.instant:%H:%M}" if moment.instant is not None else ""
 
 
-def _words(pair: _Pair, unit: str, start: When) -> str:
+def _grouped(pairs: Sequence[tuple[str, str]]) -> list[str]:
+    """Return the pairs in words, with the times of equal ones in a row behind one result."""
+    groups = groupby(pairs, key=lambda pair: pair[0])
+    return [f"{result} ({', '.join(at for _, at in members)})" for result, members in groups]
+
+
+def _words(pair: _Pair, unit: str, start: When) -> tuple[str, str]:
+    """Return a pair's result and when it was read."""
     response, score = pair.response, pair.score
     low, high = (f"{float(bound):.1f}" if unit == "%" else plain(bound) for bound in (response.low, response.high))
     size = low if low == high else f"{low} to {high}"
     at = _when_words(score.when, start)
     unsure = ", not sure" if response.doubt else ""
-    return f"{plain(pair.baseline.low)} -> {plain(score.low)} is {size} {unit} ({at}{unsure})"
+    return f"{plain(pair.baseline.low)} → {plain(score.low)} is {size} {unit}", f"{at}{unsure}"
 
 
 def _held(pairs: Sequence[_Pair], unit: str, start: When) -> Iterator[str]:

@@ -110,10 +110,17 @@ class TestPain:
             )
         ]
         assert found.note == (
-            "Trial on 2026-05-02 (catheter, morphine): 8 -> 4 is 50.0 % (10:00); 8 -> 3 is 62.5 % (12:30); "
+            "Trial on 2026-05-02 (catheter, morphine): 8 → 4 is 50.0 % (10:00); 8 → 3 is 62.5 % (12:30); "
             "50 % or more at the best run 2 h 30 min; no score after 12:30."
         )
         assert [item.summary for item in found.evidence] == ["trial, catheter, morphine", "NRS 8", "NRS 4", "NRS 3"]
+
+    def test_equal_responses_in_a_row_share_a_line(self) -> None:
+        """Three equal scores are told once, with their times."""
+        chart = Builder()
+        catheter(chart)
+        pain(chart, (7, 8), (10, 4), (11, 4), (12, 3))
+        assert "8 → 4 is 50.0 % (10:00, 11:00); 8 → 3 is 62.5 % (12:00)" in relief(chart).note
 
     def test_half_is_not_more_than_half(self) -> None:
         """From 8 to 4 is enough for at least half, not for more than half."""
@@ -257,7 +264,7 @@ class TestPain:
 
         found = relief(chart)
         assert len(got(found)[0]) == 8
-        assert found.note.count("->") == 6
+        assert found.note.count(":00,") + note.count(":00)") == 6
         assert "2 more responses" in found.note
 
     def test_no_trial(self) -> None:
