@@ -10,7 +10,9 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from cds_cards.cards import CardSettings, Procedure, cards, unknown_payer_card
+from fhir_mappings.chart import relative
 from fhir_mappings.orders import may_concern
+from fhir_mappings.resources import reference_of, references
 from service.client_auth import ClientVerifier, require_client
 from service.clock import Today, real_today
 from service.config import Config
@@ -20,7 +22,7 @@ from service.errors import BadRequest, MissingData, ServiceError, operation_outc
 from service.fhir_client import FhirReader, is_allowed
 from service.fhir_json import JsonError, dump, parse, without_empty
 from service.hook_requests import HookRequest, hook_request
-from service.pipeline import Decision, decide
+from service.pipeline import Decision, Records, decide
 from service.records import read_records
 
 SERVICES = {"order-sign": "pumpcheck-order-sign", "order-select": "pumpcheck-order-select"}
@@ -83,13 +85,22 @@ def _called(engine: Engine, hook: str, today: Today) -> Response:
 
 
 def answer(engine: Engine, call: HookRequest, today: Today) -> Decision:
-    """Return the decision for one call. Raises MissingData where no Coverage could be read."""
+    """Return the decision for one call.
+
+    Raises MissingData where no Coverage could be read, or no order be recognised for want of its reason.
+    """
     day = today()
     if not may_concern(call.orders, engine.sets):
         return Decision(day, False)
     records = read_records(call, engine.queries, _reader(engine, call))
     selections = call.selections if call.hook == "order-select" else None
     decision = decide(engine, records, day, selections=selections)
+    if not decision.concerns_us and _hangs_on_unread_reason(engine, call, records):
+        raise MissingData(
+            "The order's reason could not be read, and without it the order cannot be told from another: prefetch key "
+            "`conditions` is missing or failed, and the FHIR server gave none.",
+            "prefetch.conditions",
+        )
     if decision.coverage_unread and not decision.answers:
         raise MissingData(
             "The patient's Coverage could not be read: prefetch key `coverages` is missing or failed, and the FHIR "
@@ -97,6 +108,19 @@ def answer(engine: Engine, call: HookRequest, today: Today) -> Decision:
             "prefetch.coverages",
         )
     return decision
+
+
+def _hangs_on_unread_reason(engine: Engine, call: HookRequest, records: Records) -> bool:
+    """Return whether an order that may be a trial refers to a Condition that could not be read."""
+    if "Condition" not in records.unread:
+        return False
+    known = {reference_of(one.resource) for one in (*records.resources, *call.orders)}
+    return any(
+        relative(target).startswith("Condition/") and relative(target) not in known
+        for order in call.orders
+        if may_concern((order,), engine.sets)
+        for target in references(order.resource.get("reasonReference"))
+    )
 
 
 def _reader(engine: Engine, call: HookRequest) -> FhirReader | None:

@@ -924,9 +924,11 @@ class TestSideEffect:
         assert self.found(chart) == []
 
     def test_unread(self) -> None:
-        """An allergy list that could not be read is said to be unread."""
+        """An unread allergy list is told; unread adverse events, which few EHRs serve, are not."""
         chart = Builder()
         catheter(chart)
+
+        assert fact(FACTS["trial-side-effect-on-record"], chart, unread=frozenset({"AdverseEvent"})).unread == ()
 
         found = fact(FACTS["trial-side-effect-on-record"], chart, unread=frozenset({"AllergyIntolerance"}))
         assert found.unread == ("AllergyIntolerance",)

@@ -284,6 +284,22 @@ def test_no_prefetch_at_all_is_412_only_for_orders_that_concern_us(client: Flask
     assert (response.status_code, response.get_json()) == (200, {"cards": []})
 
 
+def test_an_order_that_hangs_on_an_unread_reason_is_412(client: FlaskClient, engine: Engine) -> None:
+    """Morphine by catheter is a trial only with a pain reason: while the reason is unread nothing can be said."""
+    builder = Builder(TODAY)
+    builder.coverage("Cigna")
+    reason = builder.condition("icd-10-cm", "G89.4")
+    builder.order(
+        "62326",
+        orderDetail=[concept("hcpcs", "J2274")],
+        reasonReference=[{"reference": f"Condition/{reason['id']}"}],
+    )
+    assert len(client.post(HOOK, json=order_sign(builder, engine)).get_json()["cards"]) == 1
+    response = client.post(HOOK, json=order_sign(builder, engine, without=("conditions",)))
+    assert response.status_code == 412
+    assert response.get_json()["issue"][0]["expression"] == ["prefetch.conditions"]
+
+
 def test_entries_without_a_resource_are_warnings(client: FlaskClient, engine: Engine) -> None:
     """An entry that holds no resource is named; the others are answered."""
     request = order_sign(gappy(), engine)
