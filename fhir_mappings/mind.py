@@ -68,15 +68,18 @@ def _dated(record: Record) -> str:
 
 
 def psych_document(inquiry: Inquiry) -> Fact:
-    """Return whether a psychological evaluation or consult is on file. Its content is not read."""
-    found = [*documents(inquiry, "psych-document"), *done_procedures(inquiry, "psych-evaluation")]
+    """Return whether a document of a psychological evaluation or consult is on file. Its content is not read.
+
+    An evaluation known as a procedure is none: `psych_evaluation_done` tells it with the role of who did it.
+    """
+    found = documents(inquiry, "psych-document")
     if not found:
-        return silent(inquiry, "DocumentReference", "DiagnosticReport", "Procedure")
+        return silent(inquiry, "DocumentReference", "DiagnosticReport")
     statements = tuple(record.statement() for record in found)
     told = "; ".join(
         dict.fromkeys(f"{one.hit.entry.label}{f' ({one.when.text[:10]})' if one.when else ''}" for one in found)
     )
-    unread = inquiry.unread("DocumentReference", "DiagnosticReport", "Procedure")
+    unread = inquiry.unread("DocumentReference", "DiagnosticReport")
     return Fact(Flag(statements), tuple(one.evidence for one in found), f"On file, not read: {told}.", unread=unread)
 
 

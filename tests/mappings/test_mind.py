@@ -148,13 +148,14 @@ def test_reports_on_file(status: str, counts: bool) -> None:
     assert (fact(FACTS[DOCUMENT], chart).value is not None) is counts
 
 
-def test_an_evaluation_is_something_to_read() -> None:
-    """A completed evaluation stands for a report that was not read; a general progress note does not."""
+def test_an_evaluation_is_no_document() -> None:
+    """An evaluation counts by who did it, and is no document; nor is a general note."""
     chart = Builder(TODAY)
     chart.add("DocumentReference", status="current", type=concept("loinc", "11506-3"))
+    evaluated(chart, by=FAMILY_PHYSICIAN)
     assert fact(FACTS[DOCUMENT], chart).value is None
-    evaluated(chart)
-    assert fact(FACTS[DOCUMENT], chart).note == "On file, not read: psychiatric diagnostic evaluation (2026-05-01)."
+    chart.add("DocumentReference", status="current", type=concept("loinc", "34788-0"), date="2026-05-02")
+    assert "evaluation" not in fact(FACTS[DOCUMENT], chart).note
 
 
 # Suicide risk
@@ -254,4 +255,4 @@ def test_malformed_members_never_raise(garbage: object) -> None:
     asked_of = inquiry(chart)
     assert FACTS[SUICIDE](asked_of).value is None
     assert isinstance(FACTS[EVALUATION](asked_of).value, Flag)
-    assert isinstance(FACTS[DOCUMENT](asked_of).value, Flag)
+    assert FACTS[DOCUMENT](asked_of).value is None
