@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date
 
 from fhir_mappings.code_sets import Hit, ValueSets
 from fhir_mappings.readings import Reading, readings_of
-from fhir_mappings.resources import Resource, items, mapping, reference_of, references, text
+from fhir_mappings.resources import Resource, items, reference_of, references, text
 
 SUBJECT = {
     "AllergyIntolerance": "patient",
@@ -114,7 +113,6 @@ def build_chart(
     patient_id: str,
     sets: ValueSets,
     unread: frozenset[str] = frozenset(),
-    latest: date | None = None,
 ) -> Chart:
     """Return the patient's chart. Whatever is about somebody else is left out and named in the warnings."""
     entries = list(located)
@@ -178,9 +176,3 @@ def _index_readings(chart: Chart, resource: Resource) -> None:
     for reading in readings_of(resource, chart):
         for name in reading.hits:
             chart._readings[name].append(reading)
-
-
-def contained_or(chart: Chart, holder: Resource, member: str) -> list[Resource]:
-    """Return the resources that a member's references point to, as far as they are known."""
-    found = (chart.resolve(reference, holder) for reference in references(mapping(holder).get(member)))
-    return [resource for resource in found if resource is not None]

@@ -6,7 +6,7 @@ import calendar
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any
 
 _SHAPE = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2})(T.+)?)?)?")
@@ -100,8 +100,3 @@ def choice_span(resource: Mapping[str, Any], stem: str) -> Span:
         if moment:
             return Span(moment, moment)
     return span(resource.get(stem + "Period"))
-
-
-def hours_between(start: datetime, end: datetime) -> float:
-    """Return the hours from start to end."""
-    return (end - start) / timedelta(hours=1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from fractions import Fraction
 from pathlib import Path
 
 from policies.conditions import (
@@ -478,5 +477,3 @@ def _contraries(condition: Condition) -> tuple[Condition, ...]:
             return (OutcomeIs(fact, EFFECTIVE), EndedBefore(fact, duration))
     return ()
 
-
-__all__ = ["LIBRARY", "OPERATORS", "Fraction", "load_policies", "load_policy"]

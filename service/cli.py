@@ -13,7 +13,7 @@ from policies.errors import PolicyError
 from service.config import ConfigError, load_config
 from service.errors import ServiceError
 
-OK, OPEN, UNUSABLE = 0, 1, 2
+OK, UNUSABLE = 0, 2
 
 
 def main(argv: Sequence[str] | None = None) -> int:

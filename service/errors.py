@@ -1,8 +1,8 @@
 """What the service answers when it cannot answer.
 
-    ServiceError            an HTTP status and an OperationOutcome
-    |- BadRequest     400   the request is wrong: names the field
-    `- MissingData    412   nothing useful can be said for want of data
+ServiceError            an HTTP status and an OperationOutcome
+|- BadRequest     400   the request is wrong: names the field
+`- MissingData    412   nothing useful can be said for want of data
 """
 
 from __future__ import annotations

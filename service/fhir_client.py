@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from urllib.parse import urljoin, urlsplit
 
 import requests
@@ -25,22 +25,25 @@ ACCEPT = "application/fhir+json, application/json;q=0.9"
 
 @dataclass(frozen=True, slots=True)
 class FhirReader:
-    """Reads one EHR's FHIR server with the token of one call. `budget_s` bounds all reads together, in seconds."""
+    """Reads one EHR's FHIR server with the token of one call.
+
+    `budget_s` bounds all reads of the reader together, in seconds from `begun`.
+    """
 
     access: Access
     budget_s: float
-    now: Callable[[], float] = time.monotonic
+    begun: float = field(default_factory=time.monotonic)
 
     def read_all(self, queries: Mapping[str, str], started: Mapping[str, Found] | None = None) -> dict[str, Found]:
         """Return what each query found; `started` holds first pages whose next page is still to be read."""
-        deadline = self.now() + self.budget_s
+        deadline = self.begun + self.budget_s
         begun = started or {}
         pool = ThreadPoolExecutor(max_workers=PARALLEL)
         try:
             futures = {
                 pool.submit(self._read, key, query, begun.get(key), deadline): key for key, query in queries.items()
             }
-            done, late = wait_for(futures, timeout=self.budget_s)
+            done, late = wait_for(futures, timeout=max(0, deadline - time.monotonic()))
             found = {futures[future]: future.result() for future in done}
             found |= {futures[future]: Found(State.FAILED, warnings=(self._late(futures[future]),)) for future in late}
         finally:
@@ -76,7 +79,7 @@ class FhirReader:
         return url if is_below(url, self.access.server) else ""
 
     def _get(self, key: str, url: str, deadline: float) -> Found:
-        left = deadline - self.now()
+        left = deadline - time.monotonic()
         if left <= 0:
             return Found(State.FAILED, warnings=(self._late(key),))
         headers = {"Authorization": f"Bearer {self.access.token}", "Accept": ACCEPT}
@@ -98,7 +101,7 @@ class FhirReader:
             body += chunk
             if len(body) > MAX_RESPONSE_BYTES:
                 return Found(State.FAILED, warnings=(f"{key}: the FHIR server's answer is too large.",))
-            if self.now() > deadline:
+            if time.monotonic() > deadline:
                 return Found(State.FAILED, warnings=(self._late(key),))
         try:
             found = found_in(parse(bytes(body)), key)

@@ -30,7 +30,6 @@ class HookRequest:
     hook: str
     instance: str
     patient_id: str
-    encounter_id: str
     orders: tuple[Located, ...]
     prefetch: Mapping[str, Any]
     server: str = ""
@@ -64,7 +63,6 @@ def hook_request(body: Any, hook: str) -> HookRequest:
         hook,
         instance,
         patient_id,
-        text(context.get("encounterId")),
         orders,
         prefetch or {},
         server.rstrip("/") if isinstance(server, str) else "",

@@ -29,7 +29,7 @@ def engine() -> Engine:
 def made(builder: Builder, engine: Engine, server: str = "https://ehr.example.org/fhir") -> list[Any]:
     """Return the cards of the builder's chart."""
     decision = check(engine, dump(builder.bundle()), builder.today)
-    return card_list(engine, HookRequest("order-sign", "i", "p1", "", (), {}, server), decision)
+    return card_list(engine, HookRequest("order-sign", "i", "p1", (), {}, server), decision)
 
 
 def chart(payor: str = "Cigna") -> Builder:

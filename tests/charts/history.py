@@ -76,4 +76,10 @@ def document(chart: Builder, loinc: str, days_ago: int = 30) -> Json:
     return chart.add("DocumentReference", status="current", type=concept("loinc", loinc), date=chart.moment(days_ago))
 
 
+def without(chart: Builder, word: str) -> Builder:
+    """Remove the resources whose code holds a word, and return the chart."""
+    chart.resources = [one for one in chart.resources if word not in str(one.get("code"))]
+    return chart
+
+
 ROUTE = concept("snomed", "72607000")

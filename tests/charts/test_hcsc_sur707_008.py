@@ -26,6 +26,7 @@ from tests.charts.history import (
     tone,
     took,
     turned_out,
+    without,
 )
 
 POLICY = "hcsc-sur707-008"
@@ -83,12 +84,6 @@ def spastic(phase: str = "trial") -> Builder:
         chart.order("62362", reason=("icd-10-cm", "G80.1"), orderDetail=[concept("hcpcs", "J0475")])
     else:
         chart.order("62322", reason=("icd-10-cm", "G80.1"), orderDetail=[concept("hcpcs", "J0476")])
-    return chart
-
-
-def without(chart: Builder, word: str) -> Builder:
-    """Remove the resources whose code holds a word."""
-    chart.resources = [one for one in chart.resources if word not in str(one.get("code"))]
     return chart
 
 

@@ -20,6 +20,7 @@ from tests.charts.history import (
     purpose,
     took,
     turned_out,
+    without,
 )
 
 POLICY = "molina-itp"
@@ -96,12 +97,6 @@ def chronic(phase: str = "trial") -> Builder:
     chart.finding("psych-acute-instability", False, days_ago=60, by=psychologist)
     chart.finding("psych-candidate-favourable", days_ago=60, by=psychologist)
     ordered(chart, phase, "M96.1")
-    return chart
-
-
-def without(chart: Builder, word: str) -> Builder:
-    """Remove the resources whose code holds a word."""
-    chart.resources = [one for one in chart.resources if word not in str(one.get("code"))]
     return chart
 
 

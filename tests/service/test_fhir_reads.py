@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -12,6 +16,8 @@ import responses
 from flask.testing import FlaskClient
 from responses import matchers
 
+from service.app import create_app
+from service.config import Config
 from service.engine import Engine
 from service.fhir_client import FhirReader, is_allowed, is_below, scope_allows
 from service.hook_requests import Access
@@ -280,3 +286,54 @@ def test_an_operation_outcome_is_read_once_more_unless_it_is_final(client: Flask
     asked = [call.request.path_url for call in responses.calls]
     assert [path for path in asked if path.startswith("/fhir/Condition?")] == ["/fhir/Condition?patient=p1"]
     assert not any(path.startswith("/fhir/Procedure") for path in asked)
+
+
+@pytest.fixture
+def mute_server() -> Iterator[str]:
+    """Run a FHIR server on loopback that takes every call and never answers; yield its base URL."""
+    ended = threading.Event()
+
+    class Mute(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            ended.wait()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Mute)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/fhir"
+    finally:
+        ended.set()
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.mark.server
+def test_a_server_that_never_answers_costs_no_more_than_the_budget(mute_server: str) -> None:
+    """The call ends although the server never does, and the card names every key that was waited for."""
+    config = Config.model_validate(
+        {"fhir": {"allowed_servers": [mute_server], "time_budget_s": 0.3}, "client_auth": {"mode": "off"}}
+    )
+    engine = Engine.build(config)
+    client = create_app(config, engine, lambda: TODAY).test_client()
+    request = with_access(order_sign(gappy(), engine, without=("conditions", "procedures")))
+    request["fhirServer"] = mute_server
+    response = client.post(HOOK, json=request)
+    assert response.status_code == 200
+    detail = response.get_json()["cards"][0]["detail"]
+    assert "conditions: the FHIR server did not answer within 0.3 s" in detail
+    assert "procedures: the FHIR server did not answer within 0.3 s" in detail
+
+
+def test_all_reads_of_a_call_share_one_budget() -> None:
+    """A reader whose time is used up asks for nothing more."""
+    spent = FhirReader(ACCESS, 1.0, begun=time.monotonic() - 2)
+    with responses.RequestsMock() as calls:
+        found = spent.read_all({"conditions": "Condition?patient=p1"})["conditions"]
+        assert len(calls.calls) == 0
+    assert found.state is State.FAILED

@@ -17,7 +17,7 @@ const HIGHEST = 10;
 export function painPlot(scores, trials) {
   const whole = padded(scores[0].time, scores.at(-1).time);
   const trial = trials.at(-1);
-  const near = trial && { from: trial.start - 6 * HOUR, to: trial.end + 6 * HOUR };
+  const near = trial && { from: trial.start - 6 * HOUR, to: Math.max(trial.end + 6 * HOUR, trial.start + 24 * HOUR) };
   const canvas = h("div", { class: "plot-canvas" });
   let view = near ?? whole;
   const draw = () => canvas.replaceChildren(drawing(scores, trials, view, Math.max(280, canvas.clientWidth || 600)));
