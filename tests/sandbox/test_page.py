@@ -113,6 +113,12 @@ def test_the_plot_marks_the_trial(page: Page) -> None:
     expect(plot.locator("circle")).to_have_count(19)
 
 
+def test_the_plot_shows_a_whole_day_after_an_injection(page: Page) -> None:
+    """A relief that fades in the sixth hour is in the picture: all six scores after the one before."""
+    choose(page, "cigna-relief-faded")
+    expect(page.locator(".plot svg")).to_have_accessible_name(re.compile(r"^7 pain scores .* lowest 3, highest 8\."))
+
+
 def test_a_long_diary_comes_whole(page: Page) -> None:
     """A chart longer than one page of results is shown to its end."""
     choose(page, "molina-trial-complete")
